@@ -1,0 +1,55 @@
+using LlmCluster.Inference.Execution;
+using LlmCluster.Inference.KvCache;
+
+namespace LlmCluster.Inference.Engine;
+
+/// <summary>What an engine is doing at one moment.</summary>
+/// <param name="Running">Sequences in the running batch.</param>
+/// <param name="Waiting">Sequences that wait for admission.</param>
+/// <param name="WaitingTokens">Prompt tokens of those.</param>
+/// <param name="Blocks">The KV pool.</param>
+public readonly record struct EngineStatus(int Running, int Waiting, int WaitingTokens, BlockPoolCounts Blocks);
+
+/// <summary>
+/// Runs many sequences on one model: continuous batching with chunked prefill, prefix reuse and sampling. Members may
+/// be called from any thread.
+/// </summary>
+public interface IInferenceEngine : IAsyncDisposable
+{
+    /// <summary>The model and its KV store.</summary>
+    IModelRunner Runner { get; }
+
+    /// <summary>The accounts of the KV pool.</summary>
+    BlockPool Pool { get; }
+
+    /// <summary>Load at this moment.</summary>
+    EngineStatus Status { get; }
+
+    /// <summary>Generates a sequence here, prompt and answer.</summary>
+    /// <exception cref="GenerationException">The request can never be served: it is longer than the context or the pool.</exception>
+    IGeneration Submit(GenerationRequest request);
+
+    /// <summary>Computes a prompt and its first token for another worker.</summary>
+    /// <param name="request">The sequence; only its first token is generated.</param>
+    /// <param name="sink">Told of every block that is ready.</param>
+    /// <param name="cancellationToken">Ends the work; the sink is told.</param>
+    /// <exception cref="GenerationException">The request can never be served.</exception>
+    void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes blocks for a prompt that another worker computes, waiting in order of arrival until there are enough.
+    /// </summary>
+    /// <param name="prefix">Hashes of the prompt's full blocks.</param>
+    /// <param name="blockCount">Blocks of the prompt.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The blocks, and how many of them from the first hold their content already.</returns>
+    /// <exception cref="GenerationException">The pool is smaller than the request.</exception>
+    ValueTask<(BlockLease Blocks, int CachedBlocks)> ReserveAsync(BlockHash[] prefix, int blockCount, CancellationToken cancellationToken);
+
+    /// <summary>Continues a sequence whose prompt's K/V is complete in <paramref name="blocks"/>. Takes the lease over.</summary>
+    /// <param name="request">The sequence.</param>
+    /// <param name="blocks">Blocks of the prompt, every layer written.</param>
+    /// <param name="firstToken">The token that the prefill worker chose; it is reported first.</param>
+    /// <param name="cachedTokens">Prompt tokens that the prefill worker had in its cache.</param>
+    IGeneration Adopt(GenerationRequest request, BlockLease blocks, GeneratedToken firstToken, int cachedTokens);
+}

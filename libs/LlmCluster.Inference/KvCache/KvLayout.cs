@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace LlmCluster.Inference.KvCache;
+
+/// <summary>Number format of keys and values in the cache.</summary>
+public enum KvDtype
+{
+    /// <summary>IEEE single precision, four bytes.</summary>
+    F32,
+
+    /// <summary>bfloat16, two bytes.</summary>
+    BF16,
+}
+
+/// <summary>
+/// Shape of a paged KV cache. The bytes of one (layer, block) are contiguous:
+/// <c>[2 (K, V)][BlockSize][KvHeads][HeadDim]</c>, little-endian.
+/// </summary>
+/// <param name="Layers">Decoder layers.</param>
+/// <param name="KvHeads">Key and value heads.</param>
+/// <param name="HeadDim">Width of one head.</param>
+/// <param name="Dtype">Number format.</param>
+/// <param name="BlockSize">Tokens in a block.</param>
+public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtype, int BlockSize = KvLayout.DefaultBlockSize)
+{
+    /// <summary>Tokens in a block unless configured otherwise.</summary>
+    public const int DefaultBlockSize = 16;
+
+    /// <summary>Bytes of one number.</summary>
+    public int ElementBytes => Dtype == KvDtype.F32 ? 4 : 2;
+
+    /// <summary>Bytes of one layer of one block, keys and values together.</summary>
+    public int LayerBlockBytes => 2 * BlockSize * KvHeads * HeadDim * ElementBytes;
+
+    /// <summary>Bytes of one block over all layers.</summary>
+    public long BlockBytes => (long)Layers * LayerBlockBytes;
+
+    /// <summary>Blocks that hold <paramref name="tokens"/> tokens.</summary>
+    public int BlocksFor(int tokens) => (tokens + BlockSize - 1) / BlockSize;
+
+    /// <summary>A readable identity, for example <c>kv:l12:h4x64:bf16:b16</c>; two workers exchange blocks only when theirs are equal.</summary>
+    public string Fingerprint => string.Create(
+        CultureInfo.InvariantCulture,
+        $"kv:l{Layers}:h{KvHeads}x{HeadDim}:{(Dtype == KvDtype.F32 ? "f32" : "bf16")}:b{BlockSize}");
+}
