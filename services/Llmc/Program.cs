@@ -1,7 +1,9 @@
 using System.CommandLine;
+using LlmCluster.CommandLine.Commands;
 
 var root = new RootCommand("Serves large language models with prefill and decode on different workers.")
 {
+    TestCommand.Create(),
 };
 
 return await root.Parse(args).InvokeAsync();
