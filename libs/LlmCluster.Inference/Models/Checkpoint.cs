@@ -1,0 +1,118 @@
+namespace LlmCluster.Inference.Models;
+
+/// <summary>
+/// A model in Hugging Face layout on disk: <c>config.json</c>, <c>generation_config.json</c> and the weights in
+/// safetensors files, which are memory-mapped. Safe to use from several threads at once, except for disposing.
+/// </summary>
+public sealed class Checkpoint : IDisposable
+{
+    private readonly WeightFiles _weights;
+
+    private Checkpoint(string directory, ModelConfig config, GenerationDefaults generation, WeightFiles weights)
+    {
+        Directory = directory;
+        Config = config;
+        Generation = generation;
+        _weights = weights;
+        Fingerprint = CheckpointFingerprint.Compute(config, CheckTensors());
+    }
+
+    /// <summary>Full path of the checkpoint.</summary>
+    public string Directory { get; }
+
+    /// <summary>The model's shape.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>What the checkpoint says about generation.</summary>
+    public GenerationDefaults Generation { get; }
+
+    /// <summary>
+    /// Identity of the model, 32 hexadecimal digits: a hash over the configuration, the names, number formats and
+    /// shapes of all tensors, and a sample of their bytes (all bytes of tensors up to 64 KiB, sixteen evenly spaced
+    /// pages of larger ones).
+    /// </summary>
+    public string Fingerprint { get; }
+
+    /// <summary>
+    /// Opens a checkpoint and checks it: the configuration is one that the engine runs, the files keep to their
+    /// format, and every tensor of the architecture is there with the right shape.
+    /// </summary>
+    /// <exception cref="CheckpointException">It can't be used; the message names file, tensor or key, and expectation.</exception>
+    public static Checkpoint Open(string directory)
+    {
+        directory = Path.GetFullPath(directory);
+        if (!System.IO.Directory.Exists(directory))
+        {
+            throw new CheckpointException(directory, "is no directory; expected one with config.json and *.safetensors.");
+        }
+
+        JsonSettings json = JsonSettings.Read(Path.Combine(directory, ModelConfigReader.FileName));
+        ModelConfig config = ModelConfigReader.Read(json);
+        GenerationDefaults generation = GenerationDefaults.Read(directory, json, config.VocabSize);
+        WeightFiles weights = WeightFiles.Open(directory);
+        try
+        {
+            return new Checkpoint(directory, config, generation, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether the files hold a tensor of this name.</summary>
+    public bool Contains(string name) => _weights.TryGet(name, out _, out _);
+
+    /// <summary>A tensor by its name; see <see cref="ModelTensors"/>.</summary>
+    /// <param name="name">Name of the tensor.</param>
+    /// <param name="shape">The shape that it must have; none: any.</param>
+    /// <exception cref="CheckpointException">There is no such tensor, or it has another shape or an unsupported number format.</exception>
+    public TensorView GetTensor(string name, params ReadOnlySpan<int> shape)
+    {
+        if (!_weights.TryGet(name, out SafetensorsFile? file, out SafetensorsEntry? entry))
+        {
+            string expected = shape.IsEmpty ? "" : $"; expected one of shape {ModelTensors.Format(shape)}";
+            throw new CheckpointException(_weights.MainFile, name, $"is missing{expected}.");
+        }
+
+        if (!shape.IsEmpty && !shape.SequenceEqual(entry.Shape))
+        {
+            throw new CheckpointException(file.Path, name, $"has shape {ModelTensors.Format(entry.Shape)}; expected {ModelTensors.Format(shape)}.");
+        }
+
+        TensorDtype dtype = entry.Dtype switch
+        {
+            "F32" => TensorDtype.F32,
+            "F16" => TensorDtype.F16,
+            "BF16" => TensorDtype.BF16,
+            _ => throw new CheckpointException(file.Path, name, $"has dtype {entry.Dtype}; expected F32, F16 or BF16."),
+        };
+        return new TensorView(file, name, dtype, entry.Shape, entry.Begin);
+    }
+
+    /// <summary>Unmaps the files. Views of tensors are invalid from then on.</summary>
+    public void Dispose() => _weights.Dispose();
+
+    private List<TensorView> CheckTensors()
+    {
+        IReadOnlyList<TensorSpec> specs = ModelTensors.All(Config);
+        var views = new List<TensorView>(specs.Count);
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (TensorSpec spec in specs)
+        {
+            views.Add(GetTensor(spec.Name, spec.Shape));
+            known.Add(spec.Name);
+        }
+
+        foreach (string name in _weights.Names.Order(StringComparer.Ordinal))
+        {
+            if (!known.Contains(name) && !ModelTensors.MayBeIgnored(name, Config) && _weights.TryGet(name, out SafetensorsFile? file, out _))
+            {
+                throw new CheckpointException(file.Path, name, $"is not part of a {ModelConfigReader.ClassName(Config.Architecture)} with this {ModelConfigReader.FileName}.");
+            }
+        }
+
+        return views;
+    }
+}
