@@ -1,6 +1,6 @@
 namespace LlmCluster.Inference.Engine;
 
-/// <summary>Limits of an <see cref="InferenceEngine"/>.</summary>
+/// <summary>Limits of an engine.</summary>
 public sealed record EngineOptions
 {
     /// <summary>
