@@ -1,0 +1,179 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace LlmCluster.Cluster.Redis;
+
+/// <summary>
+/// The cluster's state in Redis 5 or newer: every operation is one round trip, leases run by Redis' clock, and changes
+/// are published. If Redis comes back empty, the next heartbeats fill it again.
+/// </summary>
+public sealed partial class RedisClusterState : IClusterState
+{
+    private readonly RedisConnection _connection;
+    private readonly RedisKey[] _keys;
+    private readonly string _prefix;
+    private readonly string _channel;
+    private readonly ChangeSignal _changes = new();
+    private readonly ITimer _timer;
+    private readonly ILogger _logger;
+
+    private RedisClusterState(RedisConnection connection, RedisOptions options, ILogger logger)
+    {
+        _connection = connection;
+        _logger = logger;
+
+        // The braces make Redis Cluster keep all keys on one node, where one script can see them.
+        _prefix = $"{{{options.KeyPrefix}}}";
+        _channel = $"{_prefix}:changed";
+        _keys = [$"{_prefix}:workers", $"{_prefix}:loads", $"{_prefix}:leases"];
+        _connection.Restored += _changes.Notify;
+        _timer = TimeProvider.System.CreateTimer(
+            _ => _changes.Notify(), null, options.WatchInterval, options.WatchInterval);
+    }
+
+    /// <summary>Connects to Redis, trying until <see cref="RedisOptions.ConnectTimeout"/>.</summary>
+    /// <param name="options">Where it is.</param>
+    /// <param name="logger">Hears of lost and restored connections.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="ArgumentException">An option can't be used; the message names it.</exception>
+    /// <exception cref="ClusterStateException">It could not be reached; the message names the address.</exception>
+    public static async Task<RedisClusterState> ConnectAsync(
+        RedisOptions options, ILogger? logger = null, CancellationToken cancellationToken = default)
+    {
+        Check(options);
+        logger ??= NullLogger.Instance;
+        RedisConnection connection = await RedisConnection.ConnectAsync(options, logger, cancellationToken).ConfigureAwait(false);
+        var state = new RedisClusterState(connection, options, logger);
+        try
+        {
+            await connection.SubscribeAsync(state._channel, state._changes.Notify, cancellationToken).ConfigureAwait(false);
+            return state;
+        }
+        catch
+        {
+            await state.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask HeartbeatAsync(WorkerSnapshot worker, TimeSpan lease, CancellationToken cancellationToken = default)
+    {
+        Heartbeats.Check(worker, lease);
+        byte[] membership = JsonSerializer.SerializeToUtf8Bytes(
+            new Membership(worker.Info, worker.Status), WorkerJson.Default.Membership);
+        byte[] load = JsonSerializer.SerializeToUtf8Bytes(worker.Load, WorkerJson.Default.WorkerLoad);
+        await RunScriptAsync(
+            "heartbeat",
+            RedisScripts.Heartbeat,
+            [worker.Info.Id, membership, load, (long)lease.TotalMilliseconds, _channel],
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask LeaveAsync(string workerId, CancellationToken cancellationToken = default)
+    {
+        Heartbeats.CheckName(workerId);
+        await RunScriptAsync("leave", RedisScripts.Leave, [workerId, _channel], cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<WorkerSnapshot>> GetWorkersAsync(CancellationToken cancellationToken = default)
+    {
+        RedisResult result = await RunScriptAsync("read workers", RedisScripts.Read, [_channel], cancellationToken)
+            .ConfigureAwait(false);
+        var values = (RedisValue[])result!;
+        var workers = new List<WorkerSnapshot>(values.Length / 2);
+        for (int i = 0; i + 1 < values.Length; i += 2)
+        {
+            if (Parse(values[i]!, values[i + 1]!) is { } worker)
+            {
+                workers.Add(worker);
+            }
+        }
+
+        workers.Sort((left, right) => string.CompareOrdinal(left.Info.Id, right.Info.Id));
+        return workers;
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<long> WatchAsync(CancellationToken cancellationToken = default) =>
+        _changes.WatchAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<long> NextAsync(string counter, CancellationToken cancellationToken = default)
+    {
+        Heartbeats.CheckName(counter);
+        RedisKey key = $"{_prefix}:counter:{counter}";
+        return await _connection.RunAsync("count", database => database.StringIncrementAsync(key), cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _timer.DisposeAsync().ConfigureAwait(false);
+        _changes.Close();
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void Check(RedisOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (string.IsNullOrWhiteSpace(options.KeyPrefix) || options.KeyPrefix.AsSpan().ContainsAny('{', '}'))
+        {
+            throw new ArgumentException($"Redis key prefix '{options.KeyPrefix}' can't be used: it must not be empty or hold braces.");
+        }
+
+        CheckPositive(options.ConnectTimeout, nameof(options.ConnectTimeout));
+        CheckPositive(options.OperationTimeout, nameof(options.OperationTimeout));
+        CheckPositive(options.WatchInterval, nameof(options.WatchInterval));
+    }
+
+    private static void CheckPositive(TimeSpan value, string name)
+    {
+        if (value < TimeSpan.FromMilliseconds(1) || value > TimeSpan.FromHours(1))
+        {
+            throw new ArgumentException($"Redis option {name} is {value}; it must be between one millisecond and one hour.");
+        }
+    }
+
+    private Task<RedisResult> RunScriptAsync(
+        string what, string script, RedisValue[] arguments, CancellationToken cancellationToken) =>
+        _connection.RunAsync(
+            what,
+            async database =>
+            {
+                try
+                {
+                    return await database.ScriptEvaluateAsync(script, _keys, arguments).ConfigureAwait(false);
+                }
+                catch (RedisServerException exception) when (exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+                {
+                    // A restarted Redis has forgotten the script that the client believes it knows: send its text.
+                    return await database.ScriptEvaluateAsync(script, _keys, arguments, CommandFlags.NoScriptCache)
+                        .ConfigureAwait(false);
+                }
+            },
+            cancellationToken);
+
+    private WorkerSnapshot? Parse(byte[] membership, byte[] load)
+    {
+        try
+        {
+            Membership member = JsonSerializer.Deserialize(membership, WorkerJson.Default.Membership)!;
+            return new WorkerSnapshot(member.Info, member.Status, JsonSerializer.Deserialize(load, WorkerJson.Default.WorkerLoad)!);
+        }
+        catch (JsonException exception)
+        {
+            // One worker of another version must not hide the others.
+            LogUnreadable(_prefix, exception.Message);
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Ignoring a worker of cluster {prefix} whose entry in Redis can't be read: {reason}")]
+    private partial void LogUnreadable(string prefix, string reason);
+}

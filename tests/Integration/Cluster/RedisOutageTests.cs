@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using LlmCluster.Cluster;
+using LlmCluster.Cluster.Redis;
+using LlmCluster.Testing;
+using Xunit;
+using static LlmCluster.Tests.Integration.Cluster.SampleWorkers;
+
+namespace LlmCluster.Tests.Integration.Cluster;
+
+/// <summary>What happens while Redis is away, slow or new again.</summary>
+public sealed class RedisOutageTests
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public async Task OperationsFailClearlyWhileRedisIsAwayAndWorkAgainAfterwards()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url });
+        await state.HeartbeatAsync(Worker("w"), Lease);
+
+        await server.KillAsync();
+        var watch = Stopwatch.StartNew();
+        foreach (Func<Task> operation in Operations(state))
+        {
+            var error = await Assert.ThrowsAsync<ClusterStateException>(operation);
+            Assert.Contains(server.Address, error.Message);
+        }
+
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(15), $"Failing took {watch.Elapsed}.");
+
+        await server.RestartAsync();
+        await Eventually.TrueAsync(() => SucceedsAsync(() => state.GetWorkersAsync().AsTask()));
+        foreach (Func<Task> operation in Operations(state))
+        {
+            await operation();
+        }
+    }
+
+    [Fact]
+    public async Task WorkersReappearByTheirHeartbeatsInARedisThatCameBackEmpty()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        var options = new RedisOptions { Url = server.Url };
+        await using RedisClusterState worker = await RedisClusterState.ConnectAsync(options);
+        await using RedisClusterState gateway = await RedisClusterState.ConnectAsync(options);
+        await using var view = new ClusterView(gateway);
+        await view.StartAsync();
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var stop = new CancellationTokenSource();
+        Task heartbeats = BeatAsync(worker, "w", stop.Token);
+        await view.WaitForAsync(workers => workers.Count == 1, deadline.Token);
+
+        await server.KillAsync();
+        await Eventually.TrueAsync(() => !view.IsFresh);
+        Assert.Equal(["w"], view.Workers.Ids());
+
+        await server.RestartAsync();
+        await Eventually.TrueAsync(() => view.IsFresh);
+        await view.WaitForAsync(workers => workers.Ids().SequenceEqual(["w"]), deadline.Token);
+        await stop.CancelAsync();
+        await heartbeats;
+    }
+
+    [Fact]
+    public async Task PubSubWorksAgainAfterAnOutage()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+
+        // No periodic hints: what comes after the outage is published, or the connection's return itself.
+        var options = new RedisOptions { Url = server.Url, WatchInterval = TimeSpan.FromHours(1) };
+        await using RedisClusterState worker = await RedisClusterState.ConnectAsync(options);
+        await using RedisClusterState gateway = await RedisClusterState.ConnectAsync(options);
+        await using var hints = new Hints(gateway);
+        await hints.NextAsync();
+
+        await server.KillAsync();
+        await Eventually.TrueAsync(async () => !await SucceedsAsync(() => gateway.GetWorkersAsync().AsTask()));
+        await server.RestartAsync();
+        await Eventually.TrueAsync(() => SucceedsAsync(() => worker.HeartbeatAsync(Worker("one"), Lease).AsTask()));
+        await Eventually.TrueAsync(() => SucceedsAsync(() => gateway.GetWorkersAsync().AsTask()));
+        await hints.UntilAsync(async () => (await gateway.GetWorkersAsync()).Count == 1);
+
+        // By now the subscription may still be under way; it is in place once a change is heard without another hint.
+        int joined = 1;
+        await Eventually.TrueAsync(async () =>
+        {
+            await worker.HeartbeatAsync(Worker($"more-{joined++}"), Lease);
+            using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            await using IAsyncEnumerator<long> fresh = gateway.WatchAsync(soon.Token).GetAsyncEnumerator();
+            await fresh.MoveNextAsync();
+            await worker.HeartbeatAsync(Worker($"more-{joined++}"), Lease);
+            try
+            {
+                return await fresh.MoveNextAsync();
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        });
+    }
+
+    [Fact]
+    public async Task AFrozenRedisCostsNoMoreThanTheDeadline()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisClusterState state = await RedisClusterState.ConnectAsync(
+            new RedisOptions { Url = server.Url, OperationTimeout = TimeSpan.FromMilliseconds(300) });
+        await state.GetWorkersAsync();
+
+        server.Freeze();
+        var watch = Stopwatch.StartNew();
+        var error = await Assert.ThrowsAsync<ClusterStateException>(async () => await state.GetWorkersAsync());
+        Assert.Contains("did not answer within 0.3 s", error.Message);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0.25, 10);
+
+        server.Thaw();
+        await Eventually.TrueAsync(() => SucceedsAsync(() => state.GetWorkersAsync().AsTask()));
+    }
+
+    [Fact]
+    public async Task AWaitThatTheCallerCancelsEndsAtOnce()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisClusterState state = await RedisClusterState.ConnectAsync(
+            new RedisOptions { Url = server.Url, OperationTimeout = TimeSpan.FromMinutes(5) });
+        server.Freeze();
+        using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => state.GetWorkersAsync(cancellation.Token).AsTask().WaitAsync(Eventually.DefaultDeadline));
+        server.Thaw();
+    }
+
+    [Fact]
+    public async Task AnEntryThatCantBeReadHidesNoOther()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url });
+        await state.HeartbeatAsync(Worker("w"), Lease);
+        await using (var cli = new TestProcess("redis-cli", ["-p", $"{server.Port}", "HSET", "{llmcluster}:workers", "x", "{\"info\":1}"]))
+        {
+            Assert.Equal(0, await cli.WaitForExitAsync());
+        }
+
+        Assert.Equal(["w"], (await state.GetWorkersAsync()).Ids());
+    }
+
+    private static IEnumerable<Func<Task>> Operations(IClusterState state) =>
+    [
+        () => state.GetWorkersAsync().AsTask(),
+        () => state.HeartbeatAsync(Worker("other"), Lease).AsTask(),
+        () => state.NextAsync("counter").AsTask(),
+        () => state.LeaveAsync("w").AsTask(),
+    ];
+
+    private static async Task BeatAsync(IClusterState state, string id, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            await SucceedsAsync(() => state.HeartbeatAsync(Worker(id), Lease, CancellationToken.None).AsTask());
+            await Task.Delay(50, CancellationToken.None);
+        }
+    }
+
+    private static async ValueTask<bool> SucceedsAsync(Func<Task> operation)
+    {
+        try
+        {
+            await operation();
+            return true;
+        }
+        catch (ClusterStateException)
+        {
+            return false;
+        }
+    }
+}
