@@ -8,13 +8,13 @@ public sealed class Checkpoint : IDisposable
 {
     private readonly WeightFiles _weights;
 
-    private Checkpoint(string directory, ModelConfig config, GenerationDefaults generation, WeightFiles weights)
+    private Checkpoint(string directory, CheckpointSettings settings, WeightFiles weights)
     {
         Directory = directory;
-        Config = config;
-        Generation = generation;
+        Config = settings.Config;
+        Generation = settings.Generation;
         _weights = weights;
-        Fingerprint = CheckpointFingerprint.Compute(config, CheckTensors());
+        Fingerprint = CheckpointFingerprint.Compute(Config, CheckTensors());
     }
 
     /// <summary>Full path of the checkpoint.</summary>
@@ -41,18 +41,11 @@ public sealed class Checkpoint : IDisposable
     public static Checkpoint Open(string directory)
     {
         directory = Path.GetFullPath(directory);
-        if (!System.IO.Directory.Exists(directory))
-        {
-            throw new CheckpointException(directory, "is no directory; expected one with config.json and *.safetensors.");
-        }
-
-        JsonSettings json = JsonSettings.Read(Path.Combine(directory, ModelConfigReader.FileName));
-        ModelConfig config = ModelConfigReader.Read(json);
-        GenerationDefaults generation = GenerationDefaults.Read(directory, json, config.VocabSize);
+        CheckpointSettings settings = CheckpointSettings.Read(directory);
         WeightFiles weights = WeightFiles.Open(directory);
         try
         {
-            return new Checkpoint(directory, config, generation, weights);
+            return new Checkpoint(directory, settings, weights);
         }
         catch
         {

@@ -1,0 +1,174 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace LlmCluster.Inference.Models.Synthetic;
+
+/// <summary>
+/// Writes checkpoints with random weights in Hugging Face layout, for tests and benchmarks. The same configuration,
+/// seed and options give the same bytes on every machine.
+/// </summary>
+public static class RandomCheckpoint
+{
+    private const int PieceElements = 1 << 20;
+
+    /// <summary>Writes a checkpoint of a preset's shape.</summary>
+    /// <param name="architecture">The decoder family.</param>
+    /// <param name="preset">The shape.</param>
+    /// <param name="seed">Decides the weights.</param>
+    /// <param name="directory">Where to write; created if missing.</param>
+    /// <param name="options">Number format, sharding and such.</param>
+    /// <param name="cancellationToken">Ends the work; the directory then holds no <c>config.json</c>.</param>
+    /// <exception cref="IOException">The directory is not empty and may not be overwritten, or can't be written.</exception>
+    public static void Write(
+        ModelArchitecture architecture,
+        ModelPreset preset,
+        ulong seed,
+        string directory,
+        RandomCheckpointOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        Write(preset.Config(architecture), seed, directory, options, cancellationToken);
+
+    /// <summary>Writes a checkpoint of any shape.</summary>
+    /// <param name="config">The shape.</param>
+    /// <param name="seed">Decides the weights.</param>
+    /// <param name="directory">Where to write; created if missing.</param>
+    /// <param name="options">Number format, sharding and such.</param>
+    /// <param name="cancellationToken">Ends the work; the directory then holds no <c>config.json</c>.</param>
+    /// <exception cref="IOException">The directory is not empty and may not be overwritten, or can't be written.</exception>
+    public static void Write(
+        ModelConfig config,
+        ulong seed,
+        string directory,
+        RandomCheckpointOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        options ??= new RandomCheckpointOptions();
+        config = config with { TieWordEmbeddings = options.TieWordEmbeddings ?? config.TieWordEmbeddings };
+        PrepareDirectory(directory, options.Overwrite);
+        WriteWeights(config, seed, directory, options, cancellationToken);
+        ModelConfigWriter.Write(directory, config, options.Dtype, null, null);
+    }
+
+    /// <summary>Bytes of all tensors of a model.</summary>
+    public static long ByteLength(ModelConfig config, TensorDtype dtype) =>
+        ModelTensors.All(config).Sum(spec => new SafetensorsTensor(spec.Name, dtype, spec.Shape).ByteLength);
+
+    private static void PrepareDirectory(string directory, bool overwrite)
+    {
+        Directory.CreateDirectory(directory);
+        if (!overwrite && Directory.EnumerateFileSystemEntries(directory).Any())
+        {
+            throw new IOException($"The directory {directory} is not empty.");
+        }
+
+        // Without these no reader takes the directory for a checkpoint until the new one is complete.
+        File.Delete(Path.Combine(directory, ModelConfigReader.FileName));
+        File.Delete(Path.Combine(directory, WeightFiles.SingleFileName));
+        File.Delete(Path.Combine(directory, WeightFiles.IndexFileName));
+        foreach (string shard in Directory.EnumerateFiles(directory, "model-*-of-*.safetensors"))
+        {
+            File.Delete(shard);
+        }
+    }
+
+    private static void WriteWeights(
+        ModelConfig config, ulong seed, string directory, RandomCheckpointOptions options, CancellationToken cancellationToken)
+    {
+        List<List<TensorSpec>> shards = Shards(ModelTensors.All(config), options);
+        long written = 0;
+        for (int i = 0; i < shards.Count; i++)
+        {
+            string name = shards.Count == 1 ? WeightFiles.SingleFileName : ShardName(i, shards.Count);
+            using var writer = new SafetensorsWriter(
+                Path.Combine(directory, name),
+                [.. shards[i].Select(spec => new SafetensorsTensor(spec.Name, options.Dtype, spec.Shape))]);
+            foreach (TensorSpec spec in shards[i])
+            {
+                WriteTensor(writer, new RandomWeights(seed, spec, config), spec, options, ref written, cancellationToken);
+            }
+
+            writer.Complete();
+        }
+
+        if (shards.Count > 1)
+        {
+            WriteIndex(directory, shards, written);
+        }
+    }
+
+    private static void WriteTensor(
+        SafetensorsWriter writer,
+        RandomWeights weights,
+        TensorSpec spec,
+        RandomCheckpointOptions options,
+        ref long written,
+        CancellationToken cancellationToken)
+    {
+        long count = new SafetensorsTensor(spec.Name, options.Dtype, spec.Shape).ElementCount;
+        int elementBytes = options.Dtype.ElementBytes();
+        int pieces = Environment.ProcessorCount;
+        float[] values = new float[Math.Min(count, (long)PieceElements * pieces)];
+        byte[] bytes = new byte[values.Length * elementBytes];
+        for (long first = 0; first < count; first += values.Length)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int length = (int)Math.Min(values.Length, count - first);
+            long origin = first;
+            Parallel.For(0, (length + PieceElements - 1) / PieceElements, piece =>
+            {
+                int start = piece * PieceElements;
+                Span<float> part = values.AsSpan(start, Math.Min(PieceElements, length - start));
+                weights.Fill(origin + start, part);
+                TensorConversion.FromSingle(part, options.Dtype, bytes.AsSpan(start * elementBytes, part.Length * elementBytes));
+            });
+            writer.Write(bytes.AsSpan(0, length * elementBytes));
+            written += (long)length * elementBytes;
+            options.Progress?.Report(written);
+        }
+    }
+
+    private static List<List<TensorSpec>> Shards(IReadOnlyList<TensorSpec> specs, RandomCheckpointOptions options)
+    {
+        var shards = new List<List<TensorSpec>> { new() };
+        long bytes = 0;
+        foreach (TensorSpec spec in specs)
+        {
+            long length = new SafetensorsTensor(spec.Name, options.Dtype, spec.Shape).ByteLength;
+            if (shards[^1].Count > 0 && bytes + length > options.MaxShardBytes)
+            {
+                shards.Add([]);
+                bytes = 0;
+            }
+
+            shards[^1].Add(spec);
+            bytes += length;
+        }
+
+        return shards;
+    }
+
+    private static string ShardName(int index, int count) =>
+        string.Create(CultureInfo.InvariantCulture, $"model-{index + 1:D5}-of-{count:D5}.safetensors");
+
+    private static void WriteIndex(string directory, List<List<TensorSpec>> shards, long totalBytes)
+    {
+        using FileStream stream = File.Create(Path.Combine(directory, WeightFiles.IndexFileName));
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
+        json.WriteStartObject();
+        json.WriteStartObject("metadata");
+        json.WriteNumber("total_size", totalBytes);
+        json.WriteEndObject();
+        json.WriteStartObject("weight_map");
+        for (int i = 0; i < shards.Count; i++)
+        {
+            foreach (TensorSpec spec in shards[i])
+            {
+                json.WriteString(spec.Name, ShardName(i, shards.Count));
+            }
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+}
