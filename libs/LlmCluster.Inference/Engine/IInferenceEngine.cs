@@ -5,8 +5,10 @@ namespace LlmCluster.Inference.Engine;
 
 /// <summary>What an engine is doing at one moment.</summary>
 /// <param name="Running">Sequences in the running batch.</param>
-/// <param name="Waiting">Sequences that wait for admission.</param>
-/// <param name="WaitingTokens">Prompt tokens of those.</param>
+/// <param name="Waiting">Sequences that wait for admission, and reservations that wait for blocks.</param>
+/// <param name="WaitingTokens">
+/// Tokens to prefill: those of the waiting sequences, and those of running ones that are not computed yet.
+/// </param>
 /// <param name="Blocks">The KV pool.</param>
 public readonly record struct EngineStatus(int Running, int Waiting, int WaitingTokens, BlockPoolCounts Blocks);
 

@@ -80,10 +80,12 @@ public sealed class BlockPool
     /// <param name="prefix">Hashes of full blocks that may be reused, in order.</param>
     /// <param name="blockCount">Blocks wanted in all; at least <c>prefix.Length</c>.</param>
     /// <param name="cachedBlocks">How many of the blocks, from the first, hold their content already.</param>
+    /// <param name="keepAvailable">Blocks that must still be available afterwards, for those that run to grow.</param>
     /// <returns>The lease, or null when too few blocks are available.</returns>
-    public BlockLease? TryReserve(ReadOnlySpan<BlockHash> prefix, int blockCount, out int cachedBlocks)
+    public BlockLease? TryReserve(ReadOnlySpan<BlockHash> prefix, int blockCount, out int cachedBlocks, int keepAvailable = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(blockCount, prefix.Length);
+        ArgumentOutOfRangeException.ThrowIfNegative(keepAvailable);
         var blocks = new int[blockCount];
         lock (_lock)
         {
@@ -95,7 +97,7 @@ public sealed class BlockPool
                 revived += _references[block] == 0 ? 1 : 0;
             }
 
-            if (blockCount - hits > _available - revived)
+            if (blockCount - hits > _available - revived - keepAvailable)
             {
                 cachedBlocks = 0;
                 return null;
@@ -167,6 +169,29 @@ public sealed class BlockPool
                 _hashes[block] = hash;
             }
         }
+    }
+
+    /// <summary>Adds a second owner to blocks that the caller holds references on.</summary>
+    /// <returns>The second owner's lease.</returns>
+    public BlockLease Share(ReadOnlySpan<int> blocks)
+    {
+        lock (_lock)
+        {
+            foreach (int block in blocks)
+            {
+                if (_references[block] == 0)
+                {
+                    throw new InvalidOperationException($"Block {block} has no owner and can't be shared.");
+                }
+            }
+
+            foreach (int block in blocks)
+            {
+                _references[block]++;
+            }
+        }
+
+        return new BlockLease(this, blocks.ToArray());
     }
 
     /// <summary>Gives back one reference on each block, the last first, so that a prefix outlives what follows it.</summary>

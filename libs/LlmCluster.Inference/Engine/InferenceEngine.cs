@@ -1,0 +1,207 @@
+using LlmCluster.Inference.Execution;
+using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.Models;
+using LlmCluster.Inference.Scheduling;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LlmCluster.Inference.Engine;
+
+/// <summary>
+/// The engine: one dedicated thread that computes one step at a time. Other threads leave messages and never wait for
+/// it. Disposing it ends every sequence with an error, once the step under way is done; the runner stays its owner's.
+/// </summary>
+public sealed class InferenceEngine : IInferenceEngine
+{
+    private readonly Inbox _inbox = new();
+    private readonly ILogger _logger;
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Starts an engine.</summary>
+    /// <param name="runner">The model; used by the engine's thread alone until the engine is disposed.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="logger">Where failures are reported.</param>
+    /// <exception cref="ArgumentException">The options leave no room for prefill.</exception>
+    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(runner);
+        ArgumentNullException.ThrowIfNull(options);
+        int blockSize = runner.KvStore.Layout.BlockSize;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxRunning);
+        if (options.MaxBatchTokens < options.MaxRunning + blockSize)
+        {
+            throw new ArgumentException(
+                $"MaxBatchTokens is {options.MaxBatchTokens}; with MaxRunning {options.MaxRunning} and blocks of {blockSize} tokens it must be at least {options.MaxRunning + blockSize}.",
+                nameof(options));
+        }
+
+        Runner = runner;
+        Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
+        _logger = logger ?? NullLogger.Instance;
+        Pool.Released += _inbox.Wake;
+        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning);
+        var loop = new EngineLoop(runner, Pool, scheduler, _inbox, _logger);
+        var thread = new Thread(() =>
+        {
+            loop.Run();
+            _stopped.SetResult();
+        })
+        {
+            Name = "inference-engine",
+            IsBackground = true,
+        };
+        thread.Start();
+    }
+
+    /// <inheritdoc/>
+    public IModelRunner Runner { get; }
+
+    /// <inheritdoc/>
+    public BlockPool Pool { get; }
+
+    /// <inheritdoc/>
+    public EngineStatus Status => _inbox.Status(Pool.Counts);
+
+    private ModelConfig Model => Runner.Config;
+
+    /// <inheritdoc/>
+    public IGeneration Submit(GenerationRequest request)
+    {
+        RequestValidator.Validate(request, Model, Pool);
+        var generation = new SequenceGeneration(request, Cancel);
+        generation.Sequence = NewSequence(request, generation, canBePreempted: true);
+        PostOrThrow(Command.For(CommandKind.Submit, generation.Sequence));
+        return generation;
+    }
+
+    /// <inheritdoc/>
+    public void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(sink);
+        RequestValidator.Validate(request, Model, Pool);
+        var output = new PrefillOutput(request, sink, _logger);
+        Sequence sequence = NewSequence(request, output, canBePreempted: false);
+        PostOrThrow(Command.For(CommandKind.Submit, sequence));
+        output.Attach(cancellationToken.UnsafeRegister(
+            state => _inbox.Post(Command.For(CommandKind.Cancel, (Sequence)state!)), sequence));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(BlockLease Blocks, int CachedBlocks)> ReserveAsync(
+        BlockHash[] prefix, int blockCount, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
+        ArgumentOutOfRangeException.ThrowIfLessThan(blockCount, prefix.Length);
+        if (blockCount > Pool.BlockCount)
+        {
+            throw new GenerationException(
+                GenerationError.InvalidRequest, $"The prompt takes {blockCount} KV blocks; this worker's pool has {Pool.BlockCount}.");
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_inbox.NobodyWaits(out int keepAvailable)
+            && Pool.TryReserve(prefix, blockCount, out int cachedBlocks, keepAvailable) is { } blocks)
+        {
+            return (blocks, cachedBlocks);
+        }
+
+        var reservation = new Reservation(prefix, blockCount);
+        PostOrThrow(Command.For(CommandKind.Reserve, reservation));
+        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+            (state, token) =>
+            {
+                ((Reservation)state!).Cancel(token);
+                _inbox.Post(Command.For(CommandKind.CancelReservation, (Reservation)state));
+            },
+            reservation);
+        return await reservation.Granted.ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public IGeneration Adopt(GenerationRequest request, BlockLease blocks, GeneratedToken firstToken, int cachedTokens)
+    {
+        ArgumentNullException.ThrowIfNull(blocks);
+        try
+        {
+            RequestValidator.Validate(request, Model, Pool);
+            ArgumentOutOfRangeException.ThrowIfNegative(firstToken.TokenId, nameof(firstToken));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(firstToken.TokenId, Model.VocabSize, nameof(firstToken));
+            var generation = new SequenceGeneration(request, Cancel) { CachedTokens = cachedTokens };
+            Sequence sequence = NewSequence(request, generation, canBePreempted: true);
+            generation.Sequence = sequence;
+            if (blocks.Blocks.Length != sequence.BlocksNeeded)
+            {
+                throw new ArgumentException(
+                    $"The prompt of {sequence.Length} tokens takes {sequence.BlocksNeeded} KV blocks; the lease holds {blocks.Blocks.Length}.",
+                    nameof(blocks));
+            }
+
+            Start(generation, blocks, firstToken);
+            return generation;
+        }
+        finally
+        {
+            // Nothing is left in it when the sequence has taken the blocks over.
+            blocks.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _inbox.Close();
+        await _stopped.Task.ConfigureAwait(false);
+        Pool.Released -= _inbox.Wake;
+    }
+
+    // The first token and the prompt's blocks are there: the reader and the cache need not wait for a step.
+    private void Start(SequenceGeneration generation, BlockLease blocks, GeneratedToken firstToken)
+    {
+        Sequence sequence = generation.Sequence;
+        sequence.TakeComputedBlocks(blocks, Pool);
+        FinishReason reason = sequence.Append(firstToken.TokenId);
+        if (firstToken.FinishReason == FinishReason.None)
+        {
+            firstToken = firstToken with { FinishReason = reason };
+        }
+
+        if (firstToken.FinishReason != FinishReason.None)
+        {
+            sequence.State = SequenceState.Ended;
+            sequence.ReleaseBlocks(Pool);
+            generation.OnToken(firstToken);
+            generation.OnEnded(null);
+            return;
+        }
+
+        generation.OnToken(firstToken);
+        try
+        {
+            PostOrThrow(Command.For(CommandKind.Adopt, sequence));
+        }
+        catch (GenerationException)
+        {
+            sequence.ReleaseBlocks(Pool);
+            throw;
+        }
+    }
+
+    private Sequence NewSequence(GenerationRequest request, ISequenceOutput output, bool canBePreempted) => new(
+        request,
+        BlockHash.Root(Runner.Fingerprint, cacheSalt: request.CacheSalt),
+        Pool.BlockSize,
+        Model.MaxPositions,
+        output,
+        canBePreempted);
+
+    private void Cancel(SequenceGeneration generation) => _inbox.Post(Command.For(CommandKind.Cancel, generation.Sequence));
+
+    private void PostOrThrow(Command command)
+    {
+        if (!_inbox.Post(command))
+        {
+            throw new GenerationException(GenerationError.Unavailable, "The engine was stopped.");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+using LlmCluster.Inference.KvCache;
+
+namespace LlmCluster.Inference.Scheduling;
+
+/// <summary>
+/// Decides what each step computes: one token for every sequence that decodes, then prefill chunks in order of
+/// admission, then new sequences in order of arrival, within a budget of tokens. Reservations for transfers wait in
+/// the same queue. Knows blocks, but neither the model nor who reads the tokens. One thread at a time.
+/// </summary>
+/// <remarks>
+/// When a decoding sequence finds no block, the most recently admitted one gives its blocks up and is computed again
+/// later; the oldest one always gets on. Sequences that can't give theirs up (their blocks are being sent to another
+/// worker) never need more than they have, and end by themselves.
+/// </remarks>
+internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunning)
+{
+    // In order of admission. Longer than maxRunning when transfers bring more sequences than a step takes; those at
+    // the end then wait for their turn with their blocks.
+    private readonly List<Sequence> _running = [];
+
+    // Sequences and reservations in order of arrival; preempted sequences come first.
+    private readonly LinkedList<object> _waiting = [];
+
+    /// <summary>Sequences in the running batch.</summary>
+    public IReadOnlyList<Sequence> Running => _running;
+
+    /// <summary>Sequences and reservations that wait.</summary>
+    public IReadOnlyCollection<object> Waiting => _waiting;
+
+    /// <summary>Blocks to leave to the sequences that grow: one each, so that a newcomer does not preempt at once.</summary>
+    public int Headroom
+    {
+        get
+        {
+            int growing = 0;
+            foreach (Sequence sequence in _running)
+            {
+                growing += sequence.CanBePreempted ? 1 : 0;
+            }
+
+            return growing;
+        }
+    }
+
+    /// <summary>Prompt tokens to compute before all sequences here decode.</summary>
+    public int PrefillTokens
+    {
+        get
+        {
+            int tokens = 0;
+            foreach (Sequence sequence in _running)
+            {
+                tokens += sequence.Remaining > 1 ? sequence.Remaining : 0;
+            }
+
+            foreach (object waiting in _waiting)
+            {
+                tokens += (waiting as Sequence)?.Length ?? 0;
+            }
+
+            return tokens;
+        }
+    }
+
+    /// <summary>Adds a sequence to the end of the queue.</summary>
+    public void Enqueue(Sequence sequence) => _waiting.AddLast(sequence);
+
+    /// <summary>Adds a reservation to the end of the queue.</summary>
+    public void Enqueue(Reservation reservation) => _waiting.AddLast(reservation);
+
+    /// <summary>Adds a sequence that holds its blocks already.</summary>
+    public void Adopt(Sequence sequence)
+    {
+        sequence.State = SequenceState.Running;
+        _running.Add(sequence);
+    }
+
+    /// <summary>Takes a sequence out, wherever it is, and gives its blocks back.</summary>
+    /// <returns>False when it had ended already.</returns>
+    public bool Remove(Sequence sequence)
+    {
+        switch (sequence.State)
+        {
+            case SequenceState.Ended:
+                return false;
+            case SequenceState.Running:
+                _running.Remove(sequence);
+                break;
+            default:
+                _waiting.Remove(sequence);
+                break;
+        }
+
+        sequence.State = SequenceState.Ended;
+        sequence.ReleaseBlocks(pool);
+        return true;
+    }
+
+    /// <summary>Takes a reservation out of the queue.</summary>
+    public void Remove(Reservation reservation) => _waiting.Remove(reservation);
+
+    /// <summary>Plans the next step. Every sequence in it has the blocks that it needs.</summary>
+    public void Schedule(StepPlan plan)
+    {
+        plan.Reset(maxBatchTokens);
+        ScheduleDecodes(plan);
+        SchedulePrefills(plan);
+        if (!plan.Stalled && plan.Preempted.Count == 0)
+        {
+            Admit(plan);
+        }
+    }
+
+    private void ScheduleDecodes(StepPlan plan)
+    {
+        for (int i = 0; i < Math.Min(_running.Count, maxRunning); i++)
+        {
+            Sequence sequence = _running[i];
+            if (sequence.Remaining == 1 && (!sequence.NeedsBlock || TryGrow(sequence, i, plan)))
+            {
+                plan.Add(sequence, 1);
+            }
+        }
+    }
+
+    private void SchedulePrefills(StepPlan plan)
+    {
+        for (int i = 0; i < Math.Min(_running.Count, maxRunning); i++)
+        {
+            Sequence sequence = _running[i];
+            if (sequence.Remaining > 1 && !TryAddChunk(sequence, plan))
+            {
+                return;
+            }
+        }
+    }
+
+    // Chunks end on block boundaries, but for the last one of all: a block's K/V is then written in one step.
+    private bool TryAddChunk(Sequence sequence, StepPlan plan)
+    {
+        int count = sequence.Remaining;
+        if (count > plan.Budget)
+        {
+            int end = sequence.Computed + plan.Budget;
+            count = end - (end % pool.BlockSize) - sequence.Computed;
+            if (count <= 0)
+            {
+                return false;
+            }
+        }
+
+        plan.Add(sequence, count);
+        return true;
+    }
+
+    private bool TryGrow(Sequence sequence, int index, StepPlan plan)
+    {
+        if (sequence.BlocksNeeded > pool.BlockCount)
+        {
+            plan.Overgrown.Add(sequence);
+            return false;
+        }
+
+        int block;
+        while (!pool.TryAllocate(out block))
+        {
+            int victim = _running.FindLastIndex(static candidate => candidate.CanBePreempted);
+            if (victim <= index)
+            {
+                // Only transfers, or older sequences, have blocks that this one could get. It keeps what it has.
+                plan.Stalled = true;
+                return false;
+            }
+
+            Preempt(victim, plan);
+        }
+
+        sequence.AddBlock(block);
+        return true;
+    }
+
+    private void Preempt(int index, StepPlan plan)
+    {
+        Sequence sequence = _running[index];
+        _running.RemoveAt(index);
+        sequence.ReleaseBlocks(pool);
+        sequence.State = SequenceState.Waiting;
+        _waiting.AddFirst(sequence);
+        plan.Preempted.Add(sequence);
+    }
+
+    private void Admit(StepPlan plan)
+    {
+        LinkedListNode<object>? next;
+        for (LinkedListNode<object>? node = _waiting.First; node is not null; node = next)
+        {
+            next = node.Next;
+            if (node.Value is Reservation reservation)
+            {
+                if (!reservation.TryGrant(pool, Headroom))
+                {
+                    return;
+                }
+
+                _waiting.Remove(node);
+                continue;
+            }
+
+            var sequence = (Sequence)node.Value;
+            if (sequence.BlocksNeeded > pool.BlockCount)
+            {
+                plan.Overgrown.Add(sequence);
+                continue;
+            }
+
+            if (_running.Count >= maxRunning || plan.Budget < pool.BlockSize)
+            {
+                return;
+            }
+
+            if (IsBeingComputed(sequence))
+            {
+                continue;
+            }
+
+            BlockLease? blocks = pool.TryReserve(sequence.Reusable, sequence.BlocksNeeded, out int cachedBlocks, Headroom);
+            if (blocks is null)
+            {
+                return;
+            }
+
+            _waiting.Remove(node);
+            sequence.TakeBlocks(blocks, cachedBlocks);
+            sequence.State = SequenceState.Running;
+            _running.Add(sequence);
+            plan.Admitted.Add(sequence);
+            TryAddChunk(sequence, plan);
+        }
+    }
+
+    /// <summary>
+    /// Whether a running sequence computes the block that this one would have to compute next. Then waiting for it
+    /// saves the work, and those behind need not wait: it ends, by being published or with its sequence.
+    /// </summary>
+    private bool IsBeingComputed(Sequence sequence)
+    {
+        if (sequence.WaitsFor is var (computing, block)
+            && computing.State == SequenceState.Running && computing.Published <= block)
+        {
+            return true;
+        }
+
+        sequence.WaitsFor = null;
+        int hits = pool.CountPrefix(sequence.Reusable);
+        if (hits < sequence.Reusable.Length)
+        {
+            BlockHash hash = sequence.Reusable[hits];
+            if (_running.Find(candidate => candidate.IsComputing(hits, hash)) is { } found)
+            {
+                sequence.WaitsFor = (found, hits);
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
