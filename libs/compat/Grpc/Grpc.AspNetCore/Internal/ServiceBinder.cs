@@ -1,0 +1,96 @@
+using System.Reflection;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Grpc.AspNetCore.Server.Internal;
+
+/// <summary>
+/// Is told a service's methods by the bind method of its base class, and finds the service's own implementation of each
+/// by name and signature, so that a new service object can serve each call.
+/// </summary>
+internal sealed class ServiceBinder<TService>(GrpcServer server) : ServiceBinderBase
+    where TService : class
+{
+    private readonly ServiceActivator<TService> _activator = new();
+
+    public List<(IMethod Method, RequestDelegate Handler)> Methods { get; } = [];
+
+    public void Bind()
+    {
+        (MethodInfo bind, _) = FindBindMethod();
+        bind.Invoke(null, [this, null]);
+    }
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
+    {
+        var invoke = Find<UnaryInvoker<TService, TRequest, TResponse>>(method, typeof(TRequest), typeof(ServerCallContext));
+        Methods.Add((method, new UnaryHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+    }
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler)
+    {
+        var invoke = Find<ClientStreamingInvoker<TService, TRequest, TResponse>>(
+            method, typeof(IAsyncStreamReader<TRequest>), typeof(ServerCallContext));
+        Methods.Add((method, new ClientStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+    }
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
+    {
+        var invoke = Find<ServerStreamingInvoker<TService, TRequest, TResponse>>(
+            method, typeof(TRequest), typeof(IServerStreamWriter<TResponse>), typeof(ServerCallContext));
+        Methods.Add((method, new ServerStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+    }
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
+    {
+        var invoke = Find<DuplexStreamingInvoker<TService, TRequest, TResponse>>(
+            method, typeof(IAsyncStreamReader<TRequest>), typeof(IServerStreamWriter<TResponse>), typeof(ServerCallContext));
+        Methods.Add((method, new DuplexStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+    }
+
+    private static (MethodInfo Bind, Type Base) FindBindMethod()
+    {
+        for (Type? type = typeof(TService); type is not null; type = type.BaseType)
+        {
+            if (type.GetCustomAttribute<BindServiceMethodAttribute>(inherit: false) is { } attribute)
+            {
+                MethodInfo? bind = attribute.BindType.GetMethod(
+                    attribute.BindMethodName,
+                    BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic,
+                    [typeof(ServiceBinderBase), type]);
+                return bind is null
+                    ? throw new InvalidOperationException(
+                        $"{attribute.BindType.Name} has no static method {attribute.BindMethodName}(ServiceBinderBase, {type.Name}), "
+                        + $"which the BindServiceMethod attribute of {type.Name} names.")
+                    : (bind, type);
+            }
+        }
+
+        throw new InvalidOperationException(
+            $"{typeof(TService).Name} is no gRPC service: neither it nor a base class has the BindServiceMethod attribute.");
+    }
+
+    private static TInvoker Find<TInvoker>(IMethod method, params Type[] parameters)
+        where TInvoker : Delegate
+    {
+        for (Type? type = typeof(TService); type is not null; type = type.BaseType)
+        {
+            MethodInfo? found = type.GetMethod(
+                method.Name,
+                BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly,
+                parameters);
+            if (found is not null)
+            {
+                return found.CreateDelegate<TInvoker>();
+            }
+        }
+
+        throw new InvalidOperationException(
+            $"{typeof(TService).Name} has no method {method.Name}({string.Join(", ", parameters.Select(type => type.Name))}) "
+            + $"for the gRPC method {method.FullName}.");
+    }
+}
