@@ -142,8 +142,9 @@ internal static class UnicodeNormalization
         int written = 0;
         int starter = -1;
         int classBefore = 0;
-        foreach (int codePoint in codePoints)
+        for (int i = 0; i < codePoints.Count; i++)
         {
+            int codePoint = codePoints[i];
             int markClass = data.ClassOf(codePoint);
             bool blocked = starter < 0 || (written - 1 > starter && classBefore >= markClass);
             if (!blocked && TryComposePair(codePoints[starter], codePoint, out int composed))
