@@ -7,9 +7,18 @@ public sealed class RedisServer : IAsyncDisposable
 
     private readonly TempDirectory _directory = new("redis");
     private readonly string? _password;
+    private readonly string[] _tls = [];
     private TestProcess? _process;
 
-    private RedisServer(string? password) => _password = password;
+    private RedisServer(string? password, bool tls)
+    {
+        _password = password;
+        if (tls)
+        {
+            (CertificateFile, string key) = TestCertificate.Write(_directory);
+            _tls = ["--tls-cert-file", CertificateFile, "--tls-key-file", key, "--tls-ca-cert-file", CertificateFile, "--tls-auth-clients", "no"];
+        }
+    }
 
     /// <summary>Its port; the same after a restart.</summary>
     public int Port { get; private set; }
@@ -18,15 +27,27 @@ public sealed class RedisServer : IAsyncDisposable
     public string Address => $"127.0.0.1:{Port}";
 
     /// <summary>The URL to connect with, password included.</summary>
-    public string Url => _password is null ? $"redis://{Address}" : $"redis://:{Uri.EscapeDataString(_password)}@{Address}";
+    public string Url
+    {
+        get
+        {
+            string scheme = CertificateFile is null ? "redis" : "rediss";
+            return _password is null ? $"{scheme}://{Address}" : $"{scheme}://:{Uri.EscapeDataString(_password)}@{Address}";
+        }
+    }
+
+    /// <summary>The certificate that it shows, if it speaks TLS.</summary>
+    public string? CertificateFile { get; }
 
     /// <summary>Whether it runs now.</summary>
     public bool IsRunning => _process is { HasExited: false };
 
     /// <summary>Starts a server on a free port and returns when it accepts connections.</summary>
-    public static async Task<RedisServer> StartAsync(string? password = null)
+    /// <param name="password">What clients must know; nothing by default.</param>
+    /// <param name="tls">Whether it speaks TLS, with a certificate that signs itself.</param>
+    public static async Task<RedisServer> StartAsync(string? password = null, bool tls = false)
     {
-        var server = new RedisServer(password);
+        var server = new RedisServer(password, tls);
         try
         {
             for (int attempt = 1; ; attempt++)
@@ -89,9 +110,10 @@ public sealed class RedisServer : IAsyncDisposable
     private async Task LaunchAsync()
     {
         string[] password = _password is null ? [] : ["--requirepass", _password];
+        string[] port = CertificateFile is null ? ["--port", $"{Port}"] : ["--port", "0", "--tls-port", $"{Port}"];
         var process = new TestProcess(
             "redis-server",
-            ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory.Path, .. password],
+            [.. port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _directory.Path, .. _tls, .. password],
             _directory.Path);
         try
         {

@@ -56,7 +56,9 @@ internal sealed partial class RedisConnection : IAsyncDisposable
 
             if (IsRefusal(cause))
             {
-                throw new ClusterStateException($"Redis at {address} refused the connection: the password is missing or wrong.", cause);
+                // The client calls a certificate that it doesn't trust a failed authentication, too.
+                string orTls = address.Tls ? ", or its TLS certificate is not trusted" : "";
+                throw new ClusterStateException($"Redis at {address} could not be connected to: the password is missing or wrong{orTls}.", cause);
             }
 
             if (options.ConnectTimeout - TimeProvider.System.GetElapsedTime(start) <= ReconnectInterval)

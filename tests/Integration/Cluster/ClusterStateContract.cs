@@ -33,7 +33,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
     [Fact]
     public async Task EverythingThatAWorkerSaysIsRead()
     {
-        WorkerSnapshot worker = Worker("w", WorkerRole.Prefill, WorkerStatus.Draining, running: 7);
+        WorkerSnapshot worker = Snapshot("w", WorkerRole.Prefill, WorkerStatus.Draining, running: 7);
         await First.HeartbeatAsync(worker, Long);
         Assert.Equal(worker, Assert.Single(await Second.GetWorkersAsync()));
     }
@@ -44,7 +44,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
         string[] ids = ["b", "a10", "a2", "B", "é", "A"];
         foreach (string id in ids)
         {
-            await First.HeartbeatAsync(Worker(id), Long);
+            await First.HeartbeatAsync(Snapshot(id), Long);
         }
 
         Assert.Equal(ids.Order(StringComparer.Ordinal), (await Second.GetWorkersAsync()).Ids());
@@ -53,8 +53,8 @@ public abstract class ClusterStateContract : IAsyncLifetime
     [Fact]
     public async Task AHeartbeatUpdatesStatusAndLoad()
     {
-        await First.HeartbeatAsync(Worker("w"), Long);
-        WorkerSnapshot updated = Worker("w", status: WorkerStatus.Draining, running: 3);
+        await First.HeartbeatAsync(Snapshot("w"), Long);
+        WorkerSnapshot updated = Snapshot("w", status: WorkerStatus.Draining, running: 3);
         await First.HeartbeatAsync(updated, Long);
         Assert.Equal(updated, Assert.Single(await Second.GetWorkersAsync()));
     }
@@ -62,8 +62,8 @@ public abstract class ClusterStateContract : IAsyncLifetime
     [Fact]
     public async Task AWorkerThatLeftIsGoneAtOnceAndLeavingTwiceIsNoError()
     {
-        await First.HeartbeatAsync(Worker("a"), Long);
-        await First.HeartbeatAsync(Worker("b"), Long);
+        await First.HeartbeatAsync(Snapshot("a"), Long);
+        await First.HeartbeatAsync(Snapshot("b"), Long);
         await First.LeaveAsync("a");
         await First.LeaveAsync("a");
         await Second.LeaveAsync("never joined");
@@ -73,17 +73,17 @@ public abstract class ClusterStateContract : IAsyncLifetime
     [Fact]
     public async Task AWorkerMayJoinAgain()
     {
-        await First.HeartbeatAsync(Worker("w"), Long);
+        await First.HeartbeatAsync(Snapshot("w"), Long);
         await First.LeaveAsync("w");
-        await First.HeartbeatAsync(Worker("w", WorkerRole.Mixed), Long);
+        await First.HeartbeatAsync(Snapshot("w", WorkerRole.Mixed), Long);
         Assert.Equal(WorkerRole.Mixed, Assert.Single(await Second.GetWorkersAsync()).Info.Role);
     }
 
     [Fact]
     public async Task AWorkerWithoutHeartbeatsVanishesAndTheOthersStay()
     {
-        await First.HeartbeatAsync(Worker("stays"), Long);
-        await First.HeartbeatAsync(Worker("vanishes"), Short);
+        await First.HeartbeatAsync(Snapshot("stays"), Long);
+        await First.HeartbeatAsync(Snapshot("vanishes"), Short);
         Assert.Equal(["stays", "vanishes"], (await Second.GetWorkersAsync()).Ids());
         await Eventually.ValueAsync(() => Second.GetWorkersAsync(), workers => workers.Ids().SequenceEqual(["stays"]));
     }
@@ -96,7 +96,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
         while (TimeProvider.System.GetElapsedTime(start) < 3 * lease)
         {
             long beat = TimeProvider.System.GetTimestamp();
-            await First.HeartbeatAsync(Worker("w"), lease);
+            await First.HeartbeatAsync(Snapshot("w"), lease);
             IReadOnlyList<WorkerSnapshot> workers = await Second.GetWorkersAsync();
             if (TimeProvider.System.GetElapsedTime(beat) < lease / 2)
             {
@@ -112,8 +112,8 @@ public abstract class ClusterStateContract : IAsyncLifetime
     [Fact]
     public async Task AHeartbeatMayShortenTheLease()
     {
-        await First.HeartbeatAsync(Worker("w"), Long);
-        await First.HeartbeatAsync(Worker("w"), Short);
+        await First.HeartbeatAsync(Snapshot("w"), Long);
+        await First.HeartbeatAsync(Snapshot("w"), Short);
         await Eventually.ValueAsync(() => Second.GetWorkersAsync(), workers => workers.Count == 0);
     }
 
@@ -123,10 +123,10 @@ public abstract class ClusterStateContract : IAsyncLifetime
         await using var watch = new Hints(Second);
         await watch.NextAsync();
 
-        await First.HeartbeatAsync(Worker("w"), Long);
+        await First.HeartbeatAsync(Snapshot("w"), Long);
         await watch.UntilAsync(async () => (await Second.GetWorkersAsync()).Count == 1);
 
-        await First.HeartbeatAsync(Worker("w", status: WorkerStatus.Draining), Long);
+        await First.HeartbeatAsync(Snapshot("w", status: WorkerStatus.Draining), Long);
         await watch.UntilAsync(async () => (await Second.GetWorkersAsync())[0].Status == WorkerStatus.Draining);
 
         await First.LeaveAsync("w");
@@ -137,7 +137,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
     public async Task AWatchYieldsWhenALeaseEnds()
     {
         await using var watch = new Hints(Second);
-        await First.HeartbeatAsync(Worker("w"), Short);
+        await First.HeartbeatAsync(Snapshot("w"), Short);
         await watch.UntilAsync(async () => (await Second.GetWorkersAsync()).Count == 1);
         await watch.UntilAsync(async () => (await Second.GetWorkersAsync()).Count == 0);
     }
@@ -151,7 +151,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
         await one.NextAsync();
         await two.NextAsync();
         await three.NextAsync();
-        await First.HeartbeatAsync(Worker("w"), Long);
+        await First.HeartbeatAsync(Snapshot("w"), Long);
         foreach (Hints watch in new[] { one, two, three })
         {
             await watch.UntilAsync(async () => (await First.GetWorkersAsync()).Count == 1);
@@ -201,7 +201,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
             IClusterState state = index % 2 == 0 ? First : Second;
             for (int beat = 1; beat <= 20; beat++)
             {
-                await state.HeartbeatAsync(Worker(id, running: beat), Long);
+                await state.HeartbeatAsync(Snapshot(id, running: beat), Long);
                 Assert.Contains(await state.GetWorkersAsync(), worker => worker.Info.Id == id && worker.Load.Running == beat);
             }
         })));
@@ -239,9 +239,9 @@ public abstract class ClusterStateContract : IAsyncLifetime
         await right.StartAsync();
         using var deadline = new CancellationTokenSource(Eventually.DefaultDeadline);
 
-        WorkerSnapshot[] workers = [Worker("a", WorkerRole.Prefill), Worker("b"), Worker("c", WorkerRole.Mixed)];
+        WorkerSnapshot[] workers = [Snapshot("a", WorkerRole.Prefill), Snapshot("b"), Snapshot("c", WorkerRole.Mixed)];
         await Task.WhenAll(workers.Select((worker, index) => (index % 2 == 0 ? First : Second).HeartbeatAsync(worker, Long).AsTask()));
-        await First.HeartbeatAsync(workers[1] = Worker("b", status: WorkerStatus.Draining), Long);
+        await First.HeartbeatAsync(workers[1] = Snapshot("b", status: WorkerStatus.Draining), Long);
         await Second.LeaveAsync("a");
 
         foreach (ClusterView view in new[] { left, right })
@@ -253,9 +253,9 @@ public abstract class ClusterStateContract : IAsyncLifetime
     [Fact]
     public async Task WrongArgumentsAreRefused()
     {
-        await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.HeartbeatAsync(Worker(" "), Long));
-        await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.HeartbeatAsync(Worker("w"), TimeSpan.Zero));
-        await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.HeartbeatAsync(Worker("w"), Timeout.InfiniteTimeSpan));
+        await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.HeartbeatAsync(Snapshot(" "), Long));
+        await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.HeartbeatAsync(Snapshot("w"), TimeSpan.Zero));
+        await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.HeartbeatAsync(Snapshot("w"), Timeout.InfiniteTimeSpan));
         await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.LeaveAsync(""));
         await Assert.ThrowsAnyAsync<ArgumentException>(async () => await First.NextAsync(""));
         Assert.Empty(await First.GetWorkersAsync());
@@ -266,7 +266,7 @@ public abstract class ClusterStateContract : IAsyncLifetime
     {
         var cancelled = new CancellationToken(canceled: true);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await First.GetWorkersAsync(cancelled));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await First.HeartbeatAsync(Worker("w"), Long, cancelled));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await First.HeartbeatAsync(Snapshot("w"), Long, cancelled));
         Assert.Empty(await First.GetWorkersAsync());
     }
 

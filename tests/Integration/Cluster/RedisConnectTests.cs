@@ -34,10 +34,29 @@ public sealed class RedisConnectTests
         var watch = Stopwatch.StartNew();
         var error = await Assert.ThrowsAsync<ClusterStateException>(() => RedisClusterState.ConnectAsync(
             new RedisOptions { Url = server.Address, Password = password, ConnectTimeout = TimeSpan.FromSeconds(30) }));
-        Assert.Contains($"Redis at {server.Address} refused the connection: the password is missing or wrong", error.Message);
+        Assert.Contains($"Redis at {server.Address} could not be connected to: the password is missing or wrong", error.Message);
         Assert.DoesNotContain(Secret, error.ToString());
         Assert.DoesNotContain("wrong'", error.ToString());
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"Took {watch.Elapsed}.");
+    }
+
+    [Fact]
+    public async Task ConnectsOverTlsToACertificateThatItWasToldToTrust()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Secret, tls: true);
+        await using RedisClusterState state = await RedisClusterState.ConnectAsync(
+            new RedisOptions { Url = server.Url, CertificateAuthorityFile = server.CertificateFile });
+        await state.HeartbeatAsync(SampleWorkers.Snapshot("w"), TimeSpan.FromMinutes(1));
+        Assert.Single(await state.GetWorkersAsync());
+    }
+
+    [Fact]
+    public async Task ACertificateThatNobodyVouchesForIsRefused()
+    {
+        await using RedisServer server = await RedisServer.StartAsync(Secret, tls: true);
+        var error = await Assert.ThrowsAsync<ClusterStateException>(() => RedisClusterState.ConnectAsync(
+            new RedisOptions { Url = server.Url, ConnectTimeout = TimeSpan.FromSeconds(1) }));
+        Assert.Contains($"Redis at {server.Address} could not be connected to: the password is missing or wrong, or its TLS certificate is not trusted", error.Message);
     }
 
     [Fact]
@@ -82,7 +101,7 @@ public sealed class RedisConnectTests
         await using RedisServer server = await RedisServer.StartAsync();
         await using RedisClusterState one = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url, KeyPrefix = "one" });
         await using RedisClusterState two = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url, KeyPrefix = "two" });
-        await one.HeartbeatAsync(SampleWorkers.Worker("w"), TimeSpan.FromMinutes(1));
+        await one.HeartbeatAsync(SampleWorkers.Snapshot("w"), TimeSpan.FromMinutes(1));
         Assert.Empty(await two.GetWorkersAsync());
         Assert.Single(await one.GetWorkersAsync());
     }
@@ -93,7 +112,7 @@ public sealed class RedisConnectTests
         await using RedisServer server = await RedisServer.StartAsync();
         await using (RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url }))
         {
-            await state.HeartbeatAsync(SampleWorkers.Worker("w"), TimeSpan.FromMilliseconds(200));
+            await state.HeartbeatAsync(SampleWorkers.Snapshot("w"), TimeSpan.FromMilliseconds(200));
         }
 
         await Eventually.TrueAsync(async () =>

@@ -17,7 +17,7 @@ public sealed class RedisOutageTests
     {
         await using RedisServer server = await RedisServer.StartAsync();
         await using RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url });
-        await state.HeartbeatAsync(Worker("w"), Lease);
+        await state.HeartbeatAsync(Snapshot("w"), Lease);
 
         await server.KillAsync();
         var watch = Stopwatch.StartNew();
@@ -77,7 +77,7 @@ public sealed class RedisOutageTests
         await server.KillAsync();
         await Eventually.TrueAsync(async () => !await SucceedsAsync(() => gateway.GetWorkersAsync().AsTask()));
         await server.RestartAsync();
-        await Eventually.TrueAsync(() => SucceedsAsync(() => worker.HeartbeatAsync(Worker("one"), Lease).AsTask()));
+        await Eventually.TrueAsync(() => SucceedsAsync(() => worker.HeartbeatAsync(Snapshot("one"), Lease).AsTask()));
         await Eventually.TrueAsync(() => SucceedsAsync(() => gateway.GetWorkersAsync().AsTask()));
         await hints.UntilAsync(async () => (await gateway.GetWorkersAsync()).Count == 1);
 
@@ -85,11 +85,11 @@ public sealed class RedisOutageTests
         int joined = 1;
         await Eventually.TrueAsync(async () =>
         {
-            await worker.HeartbeatAsync(Worker($"more-{joined++}"), Lease);
+            await worker.HeartbeatAsync(Snapshot($"more-{joined++}"), Lease);
             using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(1));
             await using IAsyncEnumerator<long> fresh = gateway.WatchAsync(soon.Token).GetAsyncEnumerator();
             await fresh.MoveNextAsync();
-            await worker.HeartbeatAsync(Worker($"more-{joined++}"), Lease);
+            await worker.HeartbeatAsync(Snapshot($"more-{joined++}"), Lease);
             try
             {
                 return await fresh.MoveNextAsync();
@@ -137,7 +137,7 @@ public sealed class RedisOutageTests
     {
         await using RedisServer server = await RedisServer.StartAsync();
         await using RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url });
-        await state.HeartbeatAsync(Worker("w"), Lease);
+        await state.HeartbeatAsync(Snapshot("w"), Lease);
         await using (var cli = new TestProcess("redis-cli", ["-p", $"{server.Port}", "HSET", "{llmcluster}:workers", "x", "{\"info\":1}"]))
         {
             Assert.Equal(0, await cli.WaitForExitAsync());
@@ -149,7 +149,7 @@ public sealed class RedisOutageTests
     private static IEnumerable<Func<Task>> Operations(IClusterState state) =>
     [
         () => state.GetWorkersAsync().AsTask(),
-        () => state.HeartbeatAsync(Worker("other"), Lease).AsTask(),
+        () => state.HeartbeatAsync(Snapshot("other"), Lease).AsTask(),
         () => state.NextAsync("counter").AsTask(),
         () => state.LeaveAsync("w").AsTask(),
     ];
@@ -158,7 +158,7 @@ public sealed class RedisOutageTests
     {
         while (!stop.IsCancellationRequested)
         {
-            await SucceedsAsync(() => state.HeartbeatAsync(Worker(id), Lease, CancellationToken.None).AsTask());
+            await SucceedsAsync(() => state.HeartbeatAsync(Snapshot(id), Lease, CancellationToken.None).AsTask());
             await Task.Delay(50, CancellationToken.None);
         }
     }

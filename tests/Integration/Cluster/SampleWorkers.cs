@@ -4,7 +4,7 @@ namespace LlmCluster.Tests.Integration.Cluster;
 
 internal static class SampleWorkers
 {
-    public static WorkerSnapshot Worker(
+    public static WorkerSnapshot Snapshot(
         string id,
         WorkerRole role = WorkerRole.Decode,
         WorkerStatus status = WorkerStatus.Ready,
