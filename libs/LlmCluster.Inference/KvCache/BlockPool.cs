@@ -194,20 +194,27 @@ public sealed class BlockPool
         return new BlockLease(this, blocks.ToArray());
     }
 
-    /// <summary>Gives back one reference on each block, the last first, so that a prefix outlives what follows it.</summary>
+    /// <summary>
+    /// Gives back one reference on each block, the last first, so that a prefix outlives what follows it. No block may
+    /// be named twice.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A block has no owner; nothing was given back.</exception>
     public void Release(ReadOnlySpan<int> blocks)
     {
         bool freed = false;
         lock (_lock)
         {
-            for (int i = blocks.Length - 1; i >= 0; i--)
+            foreach (int block in blocks)
             {
-                int block = blocks[i];
                 if (_references[block] == 0)
                 {
                     throw new InvalidOperationException($"Block {block} was released more often than it was taken.");
                 }
+            }
 
+            for (int i = blocks.Length - 1; i >= 0; i--)
+            {
+                int block = blocks[i];
                 if (--_references[block] == 0)
                 {
                     freed = true;
