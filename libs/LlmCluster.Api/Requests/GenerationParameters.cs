@@ -1,3 +1,4 @@
+using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Sampling;
 
 namespace LlmCluster.Api.Requests;
@@ -80,7 +81,7 @@ public sealed record GenerationParameters
     /// <summary>Sampling of one choice: what the request says, else what the model says, else no filter at temperature 1.</summary>
     /// <param name="defaults">The model's recommendations.</param>
     /// <param name="seed">Key of the choice's generator.</param>
-    public SamplingOptions ToSampling(SamplingDefaults defaults, ulong seed) => new()
+    public SamplingOptions ToSampling(GenerationDefaults defaults, ulong seed) => new()
     {
         Temperature = Temperature ?? defaults.Temperature ?? 1,
         TopP = TopP ?? defaults.TopP ?? 1,
@@ -93,23 +94,4 @@ public sealed record GenerationParameters
         Seed = seed,
         TopLogprobs = TopLogprobs,
     };
-}
-
-/// <summary>A model's recommended sampling, from <c>generation_config.json</c>; used where a request says nothing.</summary>
-public sealed record SamplingDefaults
-{
-    /// <summary>Softmax temperature.</summary>
-    public float? Temperature { get; init; }
-
-    /// <summary>Nucleus.</summary>
-    public float? TopP { get; init; }
-
-    /// <summary>Likeliest tokens that are kept; 0 for all.</summary>
-    public int? TopK { get; init; }
-
-    /// <summary>Least share of the likeliest token's probability.</summary>
-    public float? MinP { get; init; }
-
-    /// <summary>1 for none.</summary>
-    public float? RepetitionPenalty { get; init; }
 }

@@ -1,0 +1,52 @@
+using LlmCluster.Api.Errors;
+using LlmCluster.Api.Generate;
+using LlmCluster.Api.Requests;
+using LlmCluster.Gateway.Dispatch;
+using LlmCluster.Gateway.Models;
+
+namespace LlmCluster.Gateway.Api;
+
+/// <summary><c>/v1/completions</c> and <c>/v1/chat/completions</c>.</summary>
+internal sealed class GenerationEndpoints(
+    ServedModel model, RequestLimits limits, PromptEncoder encoder, ModelFacts facts, RequestDispatcher dispatcher, GatewayOptions options, TimeProvider time)
+{
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/completions", CompleteAsync);
+        routes.MapPost("/v1/chat/completions", ChatAsync);
+    }
+
+    private async Task CompleteAsync(HttpContext context)
+    {
+        byte[] body = await RequestBody.ReadAsync(context, options.MaxBodyBytes).ConfigureAwait(false);
+        CompletionRequest request = CompletionRequest.Parse(body, limits);
+        CheckModel(request.Parameters.Model);
+        int contextLength = facts.ContextLength;
+        int[][] prompts = encoder.Encode(request, contextLength);
+        await RunAsync(context, AnswerKind.Completion, request.Parameters, prompts, contextLength).ConfigureAwait(false);
+    }
+
+    private async Task ChatAsync(HttpContext context)
+    {
+        byte[] body = await RequestBody.ReadAsync(context, options.MaxBodyBytes).ConfigureAwait(false);
+        ChatCompletionRequest request = ChatCompletionRequest.Parse(body, limits);
+        CheckModel(request.Parameters.Model);
+        int contextLength = facts.ContextLength;
+        int[] prompt = encoder.Encode(request, contextLength);
+        await RunAsync(context, AnswerKind.Chat, request.Parameters, [prompt], contextLength).ConfigureAwait(false);
+    }
+
+    private Task RunAsync(HttpContext context, AnswerKind kind, GenerationParameters parameters, int[][] prompts, int contextLength)
+    {
+        RequestPlan plan = RequestPlan.Create(kind, parameters, prompts, model, contextLength, time.GetUtcNow());
+        return dispatcher.RunAsync(context, plan, RequestIds.Get(context));
+    }
+
+    private void CheckModel(string name)
+    {
+        if (name != model.Name)
+        {
+            throw ApiError.ModelNotFound(name, model.Name).ToException();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using LlmCluster.Gateway.Dispatch;
+
+namespace LlmCluster.Gateway.Api;
+
+/// <summary>Gives each request its id, in the response's header and in every log line, and logs how it ended.</summary>
+internal sealed partial class RequestLogging(RequestDelegate next, TimeProvider time, ILogger<RequestLogging> logger)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        string id = RequestIds.Get(context);
+        context.Response.Headers[PrefillLeg.RequestIdHeader] = id;
+        long start = time.GetTimestamp();
+        using IDisposable? scope = logger.BeginScope(new RequestScope(id));
+        try
+        {
+            await next(context).ConfigureAwait(false);
+        }
+        finally
+        {
+            double milliseconds = time.GetElapsedTime(start).TotalMilliseconds;
+            if (context.RequestAborted.IsCancellationRequested)
+            {
+                LogHungUp(context.Request.Method, context.Request.Path, milliseconds);
+            }
+            else
+            {
+                LogEnded(context.Request.Method, context.Request.Path, context.Response.StatusCode, milliseconds);
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "{method} {path} ended with status {status} after {milliseconds:0.0} ms")]
+    private partial void LogEnded(string method, string path, int status, double milliseconds);
+
+    [LoggerMessage(LogLevel.Information, "{method} {path}: the client hung up after {milliseconds:0.0} ms")]
+    private partial void LogHungUp(string method, string path, double milliseconds);
+
+    /// <summary>A scope that structured and plain loggers can show.</summary>
+    private sealed class RequestScope(string id) : IReadOnlyList<KeyValuePair<string, object?>>
+    {
+        public int Count => 1;
+
+        public KeyValuePair<string, object?> this[int index] => index == 0
+            ? new("RequestId", id)
+            : throw new ArgumentOutOfRangeException(nameof(index));
+
+        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()
+        {
+            yield return this[0];
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+
+        public override string ToString() => $"RequestId:{id}";
+    }
+}

@@ -1,0 +1,10 @@
+namespace LlmCluster.Gateway.Dispatch;
+
+internal sealed partial class RequestDispatcher
+{
+    [LoggerMessage(LogLevel.Debug, "{answer} with {sequences} sequences, {promptTokens} prompt tokens: {reason}")]
+    private partial void LogPlaced(string answer, int sequences, int promptTokens, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{answer} failed with status {status}: {message}")]
+    private partial void LogFailed(string answer, int status, string message);
+}

@@ -1,0 +1,123 @@
+using System.IO.Pipelines;
+using System.Threading.Channels;
+using LlmCluster.Api.Errors;
+using LlmCluster.Api.Generate;
+using LlmCluster.Api.Responses;
+using LlmCluster.Inference.Engine;
+using LlmCluster.Inference.Tokenization;
+using LlmCluster.Worker.Sequences;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace LlmCluster.Worker.Generate;
+
+/// <summary>Answers one request: opens its sequences and writes what they generate in OpenAI's formats.</summary>
+internal sealed partial class GenerateHandler(ISequenceSource source, ITokenizer tokenizer, ILogger<GenerateHandler> logger)
+{
+    public ILogger Logger => logger;
+
+    /// <summary>Writes the answer; nothing of it before the first token, so that a failure until then has a status.</summary>
+    /// <exception cref="ApiException">The request failed before the response began.</exception>
+    /// <exception cref="OperationCanceledException">The client hung up.</exception>
+    public async Task AnswerAsync(HttpResponse response, GenerateRequest request, CancellationToken cancellationToken)
+    {
+        var sequences = new SequenceReader(source, tokenizer, request, cancellationToken);
+        await using (sequences.ConfigureAwait(false))
+        {
+            using AnswerWriter writer = AnswerWriter.Create(request.Answer, request.Options);
+            var usage = new UsageMeter(request.Sequences.Count);
+            try
+            {
+                await (request.Options.Stream
+                    ? StreamAsync(response, sequences.Pieces, writer, usage, cancellationToken)
+                    : WriteWholeAsync(response, request, sequences.Pieces, writer, usage, cancellationToken)).ConfigureAwait(false);
+                LogAnswered(request.RequestId, usage.Usage.PromptTokens, usage.Usage.CachedTokens, usage.Usage.CompletionTokens);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                ApiError error = Describe(request, e);
+                if (!response.HasStarted)
+                {
+                    throw error.ToException(e);
+                }
+
+                await response.BodyWriter.WriteAsync(ApiErrorWriter.ToEvent(error), cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new OperationCanceledException("The client hung up.", e, cancellationToken);
+            }
+        }
+    }
+
+    private static async Task StreamAsync(
+        HttpResponse response, ChannelReader<SequencePiece> pieces, AnswerWriter writer, UsageMeter usage, CancellationToken cancellationToken)
+    {
+        PipeWriter output = response.BodyWriter;
+        while (await pieces.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (!response.HasStarted)
+            {
+                response.ContentType = ApiJson.EventStreamContentType;
+                response.Headers.CacheControl = "no-cache";
+            }
+
+            // What is there goes out together: one write for many tokens when the client is slower than the model.
+            while (pieces.TryRead(out SequencePiece piece))
+            {
+                bool isFirst = usage.Add(piece);
+                writer.WriteDelta(output, piece.Sequence.Index, isFirst, piece.Delta);
+            }
+
+            await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        writer.WriteEnd(output, usage.Usage);
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task WriteWholeAsync(
+        HttpResponse response, GenerateRequest request, ChannelReader<SequencePiece> pieces, AnswerWriter writer, UsageMeter usage, CancellationToken cancellationToken)
+    {
+        ChoiceBuilder[] choices = [.. request.Sequences.Select(s => new ChoiceBuilder(s.Index))];
+        await foreach (SequencePiece piece in pieces.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        {
+            usage.Add(piece);
+            choices[piece.Sequence.Index].Add(piece.Delta);
+        }
+
+        var body = new System.Buffers.ArrayBufferWriter<byte>();
+        writer.WriteWhole(body, Array.ConvertAll(choices, c => c.Build()), usage.Usage);
+        response.ContentType = ApiJson.ContentType;
+        response.ContentLength = body.WrittenCount;
+        await response.Body.WriteAsync(body.WrittenMemory, cancellationToken).ConfigureAwait(false);
+    }
+
+    private ApiError Describe(GenerateRequest request, Exception exception)
+    {
+        switch (exception)
+        {
+            case GenerationException { Error: not GenerationError.Internal } e:
+                LogFailed(request.RequestId, e.Error, e.Message);
+                return e.ToApiError();
+            case GenerationException e:
+                LogDefect(e, request.RequestId);
+                return e.ToApiError();
+            case OperationCanceledException:
+                LogFailed(request.RequestId, GenerationError.Unavailable, exception.Message);
+                return ApiError.Unavailable("The worker dropped the request.");
+            default:
+                LogDefect(exception, request.RequestId);
+                return ApiError.Internal("The worker failed; its log has the details.");
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "{request} answered: {promptTokens} prompt tokens, {cachedTokens} of them cached, {completionTokens} generated")]
+    private partial void LogAnswered(string request, int promptTokens, int cachedTokens, int completionTokens);
+
+    [LoggerMessage(LogLevel.Warning, "{request} failed ({error}): {message}")]
+    private partial void LogFailed(string request, GenerationError error, string message);
+
+    [LoggerMessage(LogLevel.Error, "{request} failed in a way that was not foreseen")]
+    private partial void LogDefect(Exception exception, string request);
+}
