@@ -12,8 +12,8 @@ internal sealed class TokenizerEndpoints(ServedModel model, PromptEncoder encode
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/tokenize", TokenizeAsync);
-        routes.MapPost("/detokenize", DetokenizeAsync);
+        routes.MapPost("/tokenize", (Delegate)TokenizeAsync);
+        routes.MapPost("/detokenize", (Delegate)DetokenizeAsync);
     }
 
     private async Task<IResult> TokenizeAsync(HttpContext context)
@@ -24,7 +24,7 @@ internal sealed class TokenizerEndpoints(ServedModel model, PromptEncoder encode
             ? encoder.Encode(chat, request.AddSpecialTokens)
             : model.Tokenizer.Encode(request.Prompt!, request.AddSpecialTokens);
         string?[]? strings = request.ReturnTokenStrings ? Array.ConvertAll(tokens, model.Tokenizer.IdToToken) : null;
-        return Results.Json(new TokenizeResponse(tokens.Length, facts.ContextLength, tokens, strings), TokenizerJson.Relaxed.TokenizeResponse);
+        return Results.Json(new TokenizeResponse(tokens.Length, facts.ContextLength, tokens, strings), RelaxedTokenizerJson.Instance.TokenizeResponse);
     }
 
     private async Task<IResult> DetokenizeAsync(HttpContext context)
@@ -32,7 +32,7 @@ internal sealed class TokenizerEndpoints(ServedModel model, PromptEncoder encode
         DetokenizeRequest request = DetokenizeRequest.Parse(await RequestBody.ReadAsync(context, options.MaxBodyBytes).ConfigureAwait(false), limits);
         CheckModel(request.Model);
         string text = model.Tokenizer.Decode(request.Tokens, skipSpecialTokens: false);
-        return Results.Json(new DetokenizeResponse(text), TokenizerJson.Relaxed.DetokenizeResponse);
+        return Results.Json(new DetokenizeResponse(text), RelaxedTokenizerJson.Instance.DetokenizeResponse);
     }
 
     private void CheckModel(string? name)
@@ -55,8 +55,10 @@ internal sealed record DetokenizeResponse(string Prompt);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(TokenizeResponse))]
 [JsonSerializable(typeof(DetokenizeResponse))]
-internal sealed partial class TokenizerJson : JsonSerializerContext
+internal sealed partial class TokenizerJson : JsonSerializerContext;
+
+internal static class RelaxedTokenizerJson
 {
     /// <summary>Writes text as UTF-8 rather than as escapes.</summary>
-    public static TokenizerJson Relaxed { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static TokenizerJson Instance { get; } = new(new JsonSerializerOptions(TokenizerJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

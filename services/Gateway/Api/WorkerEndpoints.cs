@@ -14,7 +14,7 @@ internal sealed class WorkerEndpoints(ClusterView view) : IDisposable
 
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = StatusTimeout }) { Timeout = StatusTimeout };
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/internal/workers", ListAsync);
+    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/internal/workers", (Delegate)ListAsync);
 
     public void Dispose() => _client.Dispose();
 
