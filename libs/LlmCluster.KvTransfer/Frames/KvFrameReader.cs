@@ -1,0 +1,135 @@
+using System.Buffers;
+using Google.Protobuf;
+using LlmCluster.KvTransfer.Checksums;
+using LlmCluster.Protocol.V1;
+
+namespace LlmCluster.KvTransfer.Frames;
+
+/// <summary>
+/// Reads frames as the protobuf of <c>kv_transfer.proto</c>. A blocks frame as senders write it is read here, its
+/// payload copied once into a pooled buffer and summed on the way; anything else, unknown fields for one, goes
+/// through the generated parser.
+/// </summary>
+internal static class KvFrameReader
+{
+    /// <summary>Reads one frame. Nothing of <paramref name="input"/> is kept.</summary>
+    /// <exception cref="InvalidProtocolBufferException">The bytes are no <c>KvSenderMessage</c>.</exception>
+    public static KvIncomingFrame Read(in ReadOnlySequence<byte> input)
+    {
+        if (TryReadBlocks(input, out KvIncomingBlocks? blocks))
+        {
+            return new KvIncomingFrame { Blocks = blocks };
+        }
+
+        KvSenderMessage message = KvSenderMessage.Parser.ParseFrom(input);
+        return new KvIncomingFrame
+        {
+            Open = message.Open,
+            Blocks = message.Blocks is { } parsed ? Convert(parsed) : null,
+            Commit = message.Commit,
+        };
+    }
+
+    private static KvIncomingBlocks Convert(KvBlocks blocks)
+    {
+        ReadOnlySpan<byte> payload = blocks.Payload.Span;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(payload.Length);
+        payload.CopyTo(buffer);
+        return new KvIncomingBlocks(
+            blocks.Layer, blocks.FirstBlock, blocks.BlockCount, blocks.Checksum, buffer, payload.Length, KvChecksum.Append(KvChecksum.Initial, payload));
+    }
+
+    // False: not a plain blocks frame. Whether it is well-formed at all is for the generated parser to say.
+    private static bool TryReadBlocks(in ReadOnlySequence<byte> input, out KvIncomingBlocks? blocks)
+    {
+        blocks = null;
+        var reader = new SequenceReader<byte>(input);
+        if (!reader.TryRead(out byte tag) || tag != KvWire.BlocksTag || !TryReadVarint(ref reader, out uint length) || length != reader.Remaining)
+        {
+            return false;
+        }
+
+        int layer = 0;
+        int firstBlock = 0;
+        int blockCount = 0;
+        uint checksum = 0;
+        ReadOnlySequence<byte> payload = default;
+        int lastTag = 0;
+        while (reader.TryRead(out tag))
+        {
+            // Fields in ascending order, each once: what writers do.
+            if (tag <= lastTag)
+            {
+                return false;
+            }
+
+            lastTag = tag;
+            bool read = tag switch
+            {
+                KvWire.LayerTag => TryReadInt(ref reader, out layer),
+                KvWire.FirstBlockTag => TryReadInt(ref reader, out firstBlock),
+                KvWire.BlockCountTag => TryReadInt(ref reader, out blockCount),
+                KvWire.PayloadTag => TryReadVarint(ref reader, out uint size) && size <= int.MaxValue && reader.TryReadExact((int)size, out payload),
+                KvWire.ChecksumTag => TryReadFixed32(ref reader, out checksum),
+                _ => false,
+            };
+            if (!read)
+            {
+                return false;
+            }
+        }
+
+        int payloadLength = (int)payload.Length;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(payloadLength);
+        uint state = Copy(payload, buffer);
+        blocks = new KvIncomingBlocks(layer, firstBlock, blockCount, checksum, buffer, payloadLength, state);
+        return true;
+    }
+
+    private static uint Copy(in ReadOnlySequence<byte> source, Span<byte> destination)
+    {
+        uint state = KvChecksum.Initial;
+        foreach (ReadOnlyMemory<byte> segment in source)
+        {
+            segment.Span.CopyTo(destination);
+            state = KvChecksum.Append(state, destination[..segment.Length]);
+            destination = destination[segment.Length..];
+        }
+
+        return state;
+    }
+
+    private static bool TryReadInt(ref SequenceReader<byte> reader, out int value)
+    {
+        bool read = TryReadVarint(ref reader, out uint raw) && raw <= int.MaxValue;
+        value = (int)raw;
+        return read;
+    }
+
+    private static bool TryReadVarint(ref SequenceReader<byte> reader, out uint value)
+    {
+        value = 0;
+        for (int shift = 0; shift < 35; shift += 7)
+        {
+            if (!reader.TryRead(out byte part) || (shift == 28 && part > 0x0F))
+            {
+                return false;
+            }
+
+            value |= (uint)(part & 0x7F) << shift;
+            if (part < 0x80)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool TryReadFixed32(ref SequenceReader<byte> reader, out uint value)
+    {
+        bool read = reader.TryReadLittleEndian(out int raw);
+        value = (uint)raw;
+        return read;
+    }
+}
