@@ -1,0 +1,52 @@
+using LlmCluster.Inference.KvCache;
+
+namespace LlmCluster.Inference.Cpu;
+
+/// <summary>Number format of the packed weights.</summary>
+public enum WeightDtype
+{
+    /// <summary>bfloat16, two bytes; sums are in single precision.</summary>
+    BF16,
+
+    /// <summary>IEEE single precision, four bytes.</summary>
+    F32,
+}
+
+/// <summary>How the CPU backend holds and runs a model.</summary>
+public sealed record CpuOptions
+{
+    /// <summary>Threads that compute one forward pass, the caller's counted; never changes a bit of the result.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Instruction set of the kernels; none: the widest there is.</summary>
+    public CpuIsa? Isa { get; init; }
+
+    /// <summary>Number format of the weights; none: F32 for a checkpoint in F32, BF16 for one in BF16 or F16.</summary>
+    public WeightDtype? Weights { get; init; }
+
+    /// <summary>Number format of the KV cache; none: that of the weights.</summary>
+    public KvDtype? Kv { get; init; }
+
+    /// <summary>Tokens in a KV block.</summary>
+    public int BlockSize { get; init; } = KvLayout.DefaultBlockSize;
+
+    /// <summary>Checks the values on their own.</summary>
+    /// <exception cref="ArgumentException">A value is out of range, or this processor lacks the instruction set.</exception>
+    public void Validate()
+    {
+        if (Threads is < 1 or > 1024)
+        {
+            throw new ArgumentException($"CpuOptions.Threads is {Threads}; it must lie between 1 and 1024.");
+        }
+
+        if (BlockSize is < 1 or > 1024)
+        {
+            throw new ArgumentException($"CpuOptions.BlockSize is {BlockSize}; it must lie between 1 and 1024 tokens.");
+        }
+
+        if (Isa is { } isa && !CpuIsaSupport.IsSupported(isa))
+        {
+            throw new ArgumentException($"CpuOptions.Isa asks for {isa}, which this processor lacks; the widest it runs is {CpuIsaSupport.Best}.");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using LlmCluster.Inference.KvCache;
+
+namespace LlmCluster.Inference.Cpu.Kernels;
+
+/// <summary>What all attention tasks of one layer have in common.</summary>
+internal unsafe struct AttentionShape
+{
+    /// <summary>Positions that are looked at together; a power of two.</summary>
+    public const int TileKeys = Panel.Width;
+
+    // Rows of queries under which one tile of keys is transposed and widened once.
+    private const int TargetRows = 96;
+
+    public int HeadDim;
+
+    public int KvHeads;
+
+    /// <summary>Query heads for each KV head.</summary>
+    public int Group;
+
+    /// <summary>How many positions attention looks back, the current one counted.</summary>
+    public int Window;
+
+    public int BlockSize;
+
+    public KvDtype Dtype;
+
+    /// <summary>Block 0 of the layer in the pool.</summary>
+    public byte* Pool;
+
+    /// <summary>Bytes from one block of the layer to the next.</summary>
+    public nint BlockBytes;
+
+    /// <summary>Floats from one row of queries to the next.</summary>
+    public int QueryStride;
+
+    /// <summary>Floats from one row of results to the next.</summary>
+    public int ResultStride;
+
+    /// <summary>Tokens whose queries make one task.</summary>
+    public readonly int TaskTokens => TaskTokensFor(Group);
+
+    public static int TaskTokensFor(int group) => Math.Max(1, TargetRows / group);
+
+    /// <summary>Bytes from one token of a block to the next.</summary>
+    public readonly nint TokenBytes => (nint)KvHeads * HeadDim * (Dtype == KvDtype.F32 ? sizeof(float) : sizeof(ushort));
+
+    /// <summary>First key of <paramref name="kvHead"/> at <paramref name="position"/>.</summary>
+    public readonly byte* Key(int* blockTable, int position, int kvHead)
+    {
+        int block = blockTable[position / BlockSize];
+        return Pool + (block * BlockBytes) + (position % BlockSize * TokenBytes) + (kvHead * (TokenBytes / KvHeads));
+    }
+
+    /// <summary>Bytes from a key to the value at the same position.</summary>
+    public readonly nint ValueOffset => BlockSize * TokenBytes;
+}
+
+/// <summary>Attention of some consecutive tokens of one sequence.</summary>
+internal unsafe struct AttentionTask
+{
+    /// <summary>Queries of the first token, all heads; scaled.</summary>
+    public float* Query;
+
+    /// <summary>Where the first token's result goes, all heads.</summary>
+    public float* Result;
+
+    public int Tokens;
+
+    /// <summary>Position of the first token.</summary>
+    public int Position;
+
+    /// <summary>Blocks of the sequence.</summary>
+    public int* BlockTable;
+
+    public int KvHead;
+}

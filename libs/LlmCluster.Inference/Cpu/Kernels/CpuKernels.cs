@@ -1,0 +1,72 @@
+using System.Runtime.Intrinsics;
+
+namespace LlmCluster.Inference.Cpu.Kernels;
+
+/// <summary>The kernels of one instruction set. Stateless.</summary>
+internal abstract unsafe class CpuKernels
+{
+    /// <summary>Rows of a full tile of a product's left operand.</summary>
+    public abstract int TileRows { get; }
+
+    /// <summary>The kernels for <paramref name="isa"/>.</summary>
+    public static CpuKernels For(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx512 => new CpuKernels<Avx512Simd, Vector512<float>>(),
+        CpuIsa.Avx2 => new CpuKernels<Avx2Simd, Vector256<float>>(),
+        CpuIsa.Portable => new CpuKernels<PortableSimd, Vector128<float>>(),
+        _ => throw new ArgumentOutOfRangeException(nameof(isa), isa, "Unknown instruction set."),
+    };
+
+    /// <summary>Bytes of scratch that each thread needs, zero before first use of each kind.</summary>
+    public abstract long AttentionScratchBytes(int headDim, int group);
+
+    /// <inheritdoc cref="Gemm{S, V}.ScratchBytes"/>
+    public abstract long GemmScratchBytes { get; }
+
+    /// <inheritdoc cref="Gemm{S, V}.Run"/>
+    public abstract void Gemm(in GemmCall call, int firstPanel, int endPanel, byte* scratch);
+
+    /// <inheritdoc cref="Attention{S, V}.Run"/>
+    public abstract void Attention(in AttentionShape shape, in AttentionTask task, byte* scratch);
+
+    /// <inheritdoc cref="RowKernels{S, V}.RmsNorm"/>
+    public abstract void RmsNorm(float* x, float* weight, int count, float epsilon, float* y);
+
+    /// <inheritdoc cref="RowKernels{S, V}.RmsNormHead"/>
+    public abstract void RmsNormHead(float* head, float* weight, int count, float epsilon);
+
+    /// <inheritdoc cref="RowKernels{S, V}.SiluGate"/>
+    public abstract void SiluGate(float* gate, float* up, int count, float* y);
+
+    /// <inheritdoc cref="RowKernels{S, V}.Rotate"/>
+    public abstract void Rotate(float* head, float* cosine, float* sine, int half, float scale);
+}
+
+/// <summary>The kernels, compiled for the vectors of <typeparamref name="S"/>.</summary>
+internal sealed unsafe class CpuKernels<S, V> : CpuKernels
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    public override int TileRows => S.TileRows;
+
+    public override long GemmScratchBytes => Gemm<S, V>.ScratchBytes;
+
+    public override long AttentionScratchBytes(int headDim, int group) => Attention<S, V>.ScratchBytes(headDim, group);
+
+    public override void Gemm(in GemmCall call, int firstPanel, int endPanel, byte* scratch) =>
+        Gemm<S, V>.Run(call, firstPanel, endPanel, scratch);
+
+    public override void Attention(in AttentionShape shape, in AttentionTask task, byte* scratch) =>
+        Attention<S, V>.Run(shape, task, scratch);
+
+    public override void RmsNorm(float* x, float* weight, int count, float epsilon, float* y) =>
+        RowKernels<S, V>.RmsNorm(x, weight, count, epsilon, y);
+
+    public override void RmsNormHead(float* head, float* weight, int count, float epsilon) =>
+        RowKernels<S, V>.RmsNormHead(head, weight, count, epsilon);
+
+    public override void SiluGate(float* gate, float* up, int count, float* y) => RowKernels<S, V>.SiluGate(gate, up, count, y);
+
+    public override void Rotate(float* head, float* cosine, float* sine, int half, float scale) =>
+        RowKernels<S, V>.Rotate(head, cosine, sine, half, scale);
+}

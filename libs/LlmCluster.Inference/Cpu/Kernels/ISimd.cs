@@ -1,0 +1,60 @@
+namespace LlmCluster.Inference.Cpu.Kernels;
+
+/// <summary>
+/// Arithmetic on one vector of floats. The kernels are written once against it; the just-in-time compiler makes
+/// separate code for each implementation.
+/// </summary>
+/// <typeparam name="V">The vector.</typeparam>
+internal unsafe interface ISimd<V>
+    where V : struct
+{
+    /// <summary>Floats in a vector: 16, 8 or 4.</summary>
+    static abstract int Lanes { get; }
+
+    /// <summary>Rows of a full GEMM tile: as many as the registers hold.</summary>
+    static abstract int TileRows { get; }
+
+    /// <summary>Up to how many rows a GEMM runs over four pairs of vectors at once instead of one.</summary>
+    static abstract int WideRows { get; }
+
+    static abstract V Load(float* source);
+
+    static abstract void Store(float* destination, V value);
+
+    static abstract V Splat(float value);
+
+    static abstract V SplatAt(float* source);
+
+    /// <summary>Lower halves of 32-bit words, as bfloat16.</summary>
+    static abstract V LowHalves(byte* words);
+
+    /// <summary>Upper halves of 32-bit words, as bfloat16.</summary>
+    static abstract V HighHalves(byte* words);
+
+    static abstract V Add(V a, V b);
+
+    static abstract V Subtract(V a, V b);
+
+    static abstract V Multiply(V a, V b);
+
+    static abstract V Divide(V a, V b);
+
+    /// <summary>a·b + c; fused where the instruction set has it.</summary>
+    static abstract V MultiplyAdd(V a, V b, V c);
+
+    static abstract V Min(V a, V b);
+
+    static abstract V Max(V a, V b);
+
+    /// <summary>Rounds to the nearest integer; |value| below 2²².</summary>
+    static abstract V Round(V value);
+
+    /// <summary>value · 2^exponent for integers in [-126, 127].</summary>
+    static abstract V ScaleByPowerOfTwo(V value, V exponent);
+
+    /// <summary>Sum of the lanes, as a fixed tree.</summary>
+    static abstract float Sum(V value);
+
+    /// <summary>Largest lane.</summary>
+    static abstract float Largest(V value);
+}

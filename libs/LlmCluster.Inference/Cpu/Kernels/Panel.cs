@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+
+namespace LlmCluster.Inference.Cpu.Kernels;
+
+/// <summary>
+/// The right operand of a tile: 32 columns, all k of column c and of column c + 16 side by side. Each step in k is
+/// 32 floats in order, or 16 words whose word w holds column w in its lower half and column w + 16 in its upper half
+/// as bfloat16. So the vectors at columns c and c + 16 come from one address in either format.
+/// </summary>
+internal static class Panel
+{
+    public const int Width = 32;
+
+    /// <summary>Columns between the two vectors of a tile.</summary>
+    public const int Half = 16;
+
+    public static int Count(int columns) => (columns + Width - 1) / Width;
+
+    public static int RoundUp(int columns) => Count(columns) * Width;
+}
+
+/// <summary>Number format of a panel.</summary>
+internal unsafe interface IPanelFormat<V>
+    where V : struct
+{
+    /// <summary>Bytes of one step in k.</summary>
+    static abstract int Stride { get; }
+
+    /// <summary>Columns from the one that <paramref name="source"/> points to.</summary>
+    static abstract V Low(byte* source);
+
+    /// <summary>Columns 16 further on.</summary>
+    static abstract V High(byte* source);
+}
+
+/// <summary>32 singles a step.</summary>
+internal readonly unsafe struct F32Panel<S, V> : IPanelFormat<V>
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    public static int Stride => Panel.Width * sizeof(float);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Low(byte* source) => S.Load((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V High(byte* source) => S.Load((float*)source + Panel.Half);
+}
+
+/// <summary>16 pairs of bfloat16 a step, widened on load.</summary>
+internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    public static int Stride => Panel.Width * sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Low(byte* source) => S.LowHalves(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V High(byte* source) => S.HighHalves(source);
+}

@@ -1,0 +1,90 @@
+using System.Runtime.CompilerServices;
+using LlmCluster.Inference.Cpu.Kernels;
+using LlmCluster.Inference.Cpu.Threading;
+using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.Models;
+
+namespace LlmCluster.Inference.Cpu.Steps;
+
+/// <summary>
+/// Norms and turns a chunk's queries and keys, scales the queries for attention, and writes keys and values to the
+/// pool. Items are rows.
+/// </summary>
+internal sealed unsafe class RotaryStep(CpuModel model, CpuKvBlockStore store, BatchPlan plan, Workspace workspace) : IParallelWork
+{
+    private const int Grain = 8;
+
+    private readonly float _queryScale = 1f / MathF.Sqrt(model.Config.HeadDim);
+    private LayerWeights _weights = null!;
+    private byte* _pool;
+    private int _firstRow;
+    private int _rows;
+
+    public void Set(int layer, in PlannedChunk chunk)
+    {
+        _weights = model.Layers[layer];
+        _pool = store.Layer(layer);
+        _firstRow = chunk.FirstRow;
+        _rows = chunk.Rows;
+    }
+
+    /// <summary>Runs over all rows.</summary>
+    public void RunOn(ThreadTeam team) => team.Run(this, _rows, Grain);
+
+    public void Run(int first, int end, int thread)
+    {
+        ModelConfig config = model.Config;
+        KvLayout layout = store.Layout;
+        int headDim = config.HeadDim;
+        for (int i = first; i < end; i++)
+        {
+            PlannedRow row = plan.Rows[_firstRow + i];
+            float* angles = model.Rotary.At(row.Position);
+            float* values = workspace.QueryKeyValue + ((nint)i * workspace.QueryKeyValueStride);
+            float* queries = values + _weights.QueryKeyValue.Offset(LayerWeights.Query);
+            float* keys = values + _weights.QueryKeyValue.Offset(LayerWeights.Key);
+            for (int head = 0; head < config.Heads; head++)
+            {
+                Turn(queries + (head * headDim), _weights.QueryNorm, angles, _queryScale);
+            }
+
+            for (int head = 0; head < config.KvHeads; head++)
+            {
+                Turn(keys + (head * headDim), _weights.KeyNorm, angles, 1f);
+            }
+
+            int block = plan.Blocks[row.FirstBlock + (row.Position / layout.BlockSize)];
+            int tokenElements = config.KvHeads * headDim;
+            byte* key = _pool + ((nint)block * layout.LayerBlockBytes) + ((nint)(row.Position % layout.BlockSize) * tokenElements * layout.ElementBytes);
+            Store(keys, key, tokenElements, layout.Dtype);
+            Store(
+                values + _weights.QueryKeyValue.Offset(LayerWeights.Value),
+                key + ((nint)layout.BlockSize * tokenElements * layout.ElementBytes),
+                tokenElements,
+                layout.Dtype);
+        }
+    }
+
+    private void Turn(float* head, NativeBuffer? norm, float* angles, float scale)
+    {
+        if (norm is not null)
+        {
+            model.Kernels.RmsNormHead(head, norm.Floats, model.Config.HeadDim, model.Config.RmsNormEps);
+        }
+
+        int half = model.Rotary.Half;
+        model.Kernels.Rotate(head, angles, angles + half, half, scale);
+    }
+
+    private static void Store(float* source, byte* destination, int count, KvDtype dtype)
+    {
+        if (dtype == KvDtype.F32)
+        {
+            Unsafe.CopyBlock(destination, source, (uint)count * sizeof(float));
+        }
+        else
+        {
+            Bfloat16.Narrow(source, (ushort*)destination, count);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+
+namespace LlmCluster.Inference.Cpu.Threading;
+
+/// <summary>
+/// Threads that persist between the many short parallel sections of a forward pass. The caller works, too, and waits
+/// only for threads that have joined a section, so that one that the system does not schedule delays nobody. Idle
+/// threads spin for a moment, then yield, then sleep until there is work.
+/// </summary>
+internal sealed class ThreadTeam : IDisposable
+{
+    // The state of a section in one word: its number, whether it may be joined, and how many threads are in it.
+    private const long ActiveMask = 0xFFFF;
+    private const long Open = 0x10000;
+    private const int EpochShift = 17;
+
+    private static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
+    private static readonly long YieldTicks = Stopwatch.Frequency / 3_000;
+
+    private readonly Thread[] _workers;
+    private readonly object _parking = new();
+    private PaddedLong _state;
+    private PaddedLong _next;
+    private int _parked;
+    private volatile bool _stopping;
+    private long _epoch;
+    private IParallelWork? _work;
+    private int _items;
+    private int _grain;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <summary>Starts a team.</summary>
+    /// <param name="threads">Threads that work, the caller counted.</param>
+    public ThreadTeam(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, (int)ActiveMask);
+        _workers = new Thread[threads - 1];
+        for (int i = 0; i < _workers.Length; i++)
+        {
+            int index = i + 1;
+            _workers[i] = new Thread(() => Work(index)) { IsBackground = true, Name = $"llmcluster-cpu-{index}" };
+            _workers[i].Start();
+        }
+    }
+
+    /// <summary>Threads that work, the caller counted.</summary>
+    public int Threads => _workers.Length + 1;
+
+    /// <summary>
+    /// Does all items and returns when they are done. Only one thread at a time may call this.
+    /// </summary>
+    /// <param name="work">The work.</param>
+    /// <param name="items">Number of items.</param>
+    /// <param name="grain">Items that a thread takes at a time.</param>
+    public void Run(IParallelWork work, int items, int grain)
+    {
+        ObjectDisposedException.ThrowIf(_stopping, this);
+        if (items <= grain || _workers.Length == 0)
+        {
+            if (items > 0)
+            {
+                work.Run(0, items, 0);
+            }
+
+            return;
+        }
+
+        _work = work;
+        _items = items;
+        _grain = grain;
+        _next.Value = 0;
+        _epoch++;
+        Interlocked.Exchange(ref _state.Value, (_epoch << EpochShift) | Open);
+        if (Volatile.Read(ref _parked) > 0)
+        {
+            lock (_parking)
+            {
+                Monitor.PulseAll(_parking);
+            }
+        }
+
+        try
+        {
+            TakeItems(0);
+        }
+        finally
+        {
+            // Nobody joins from here on; those inside finish the items that they took.
+            Interlocked.And(ref _state.Value, ~Open);
+            AwaitWorkers();
+        }
+
+        if (_failure is { } failure)
+        {
+            _failure = null;
+            failure.Throw();
+        }
+    }
+
+    /// <summary>Ends the threads.</summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        lock (_parking)
+        {
+            Monitor.PulseAll(_parking);
+        }
+
+        foreach (Thread worker in _workers)
+        {
+            worker.Join();
+        }
+    }
+
+    private void AwaitWorkers()
+    {
+        long began = Stopwatch.GetTimestamp();
+        while ((Volatile.Read(ref _state.Value) & ActiveMask) != 0)
+        {
+            Pause(began);
+        }
+    }
+
+    private void Work(int index)
+    {
+        long joined = 0;
+        long idleSince = Stopwatch.GetTimestamp();
+        while (!_stopping)
+        {
+            if (TryJoin(ref joined))
+            {
+                try
+                {
+                    TakeItems(index);
+                }
+                catch (Exception e)
+                {
+                    Volatile.Write(ref _failure, ExceptionDispatchInfo.Capture(e));
+                }
+
+                Interlocked.Decrement(ref _state.Value);
+                idleSince = Stopwatch.GetTimestamp();
+            }
+            else if (!Pause(idleSince))
+            {
+                Park(joined);
+                idleSince = Stopwatch.GetTimestamp();
+            }
+        }
+    }
+
+    private bool TryJoin(ref long joined)
+    {
+        long state = Volatile.Read(ref _state.Value);
+        while (MayJoin(state, joined))
+        {
+            long seen = Interlocked.CompareExchange(ref _state.Value, state + 1, state);
+            if (seen == state)
+            {
+                joined = state >> EpochShift;
+                return true;
+            }
+
+            state = seen;
+        }
+
+        return false;
+    }
+
+    private static bool MayJoin(long state, long joined) => (state & Open) != 0 && state >> EpochShift != joined;
+
+    private void TakeItems(int thread)
+    {
+        IParallelWork work = _work!;
+        int items = _items;
+        int grain = _grain;
+        while (true)
+        {
+            long first = Interlocked.Add(ref _next.Value, grain) - grain;
+            if (first >= items)
+            {
+                return;
+            }
+
+            work.Run((int)first, (int)Math.Min(first + grain, items), thread);
+        }
+    }
+
+    // False once it is time to sleep.
+    private static bool Pause(long since)
+    {
+        long waited = Stopwatch.GetTimestamp() - since;
+        if (waited < SpinTicks)
+        {
+            Thread.SpinWait(4);
+            return true;
+        }
+
+        Thread.Yield();
+        return waited < YieldTicks;
+    }
+
+    private void Park(long joined)
+    {
+        lock (_parking)
+        {
+            // Counted before the state is read, and the caller reads the count after it has written the state: one of
+            // the two sees the other.
+            Interlocked.Increment(ref _parked);
+            if (!_stopping && !MayJoin(Volatile.Read(ref _state.Value), joined))
+            {
+                Monitor.Wait(_parking);
+            }
+
+            Interlocked.Decrement(ref _parked);
+        }
+    }
+
+    // Alone on its cache lines: threads spin on these words.
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Explicit, Size = 256)]
+    private struct PaddedLong
+    {
+        [System.Runtime.InteropServices.FieldOffset(128)]
+        public long Value;
+    }
+}
