@@ -38,11 +38,17 @@ internal sealed class GrpcTestServer : IAsyncDisposable
         return new GrpcTestServer(app, GrpcChannel.ForAddress(app.Urls.Single(), channel ?? new GrpcChannelOptions()));
     }
 
+    /// <summary>Stops the server while the channel is open.</summary>
+    public async ValueTask StopAsync()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        await _app.StopAsync(deadline.Token);
+    }
+
     public async ValueTask DisposeAsync()
     {
         Channel.Dispose();
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-        await _app.StopAsync(deadline.Token);
+        await StopAsync();
         await _app.DisposeAsync();
     }
 }
