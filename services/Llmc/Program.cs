@@ -5,6 +5,7 @@ var root = new RootCommand("Serves large language models with prefill and decode
 {
     ModelCommand.Create(),
     TestCommand.Create(),
+    TokenizeCommand.Create(),
 };
 
 return await root.Parse(args).InvokeAsync();
