@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Execution;
+using LlmCluster.Inference.Models;
+using LlmCluster.Inference.Models.Synthetic;
+
+namespace LlmCluster.Bench.Engine;
+
+/// <summary>
+/// Measures prefill and greedy decode of the CPU backend: forward passes of the model runner over sequences with block
+/// tables of their own, the choice of the likeliest token included.
+/// </summary>
+public sealed class EngineBenchmark
+{
+    private readonly EngineBenchmarkOptions _options;
+    private readonly CpuModelRunner _runner;
+    private readonly ForwardBatch _batch = new();
+    private readonly int[][] _prompts;
+    private readonly int[][] _blockTables;
+    private readonly int[] _next;
+    private readonly float[] _logits;
+
+    private EngineBenchmark(EngineBenchmarkOptions options, CpuModelRunner runner)
+    {
+        _options = options;
+        _runner = runner;
+        int vocabulary = runner.Config.VocabSize;
+        int blocks = BlocksPerSequence(options, runner.KvStore.Layout.BlockSize);
+        _prompts = [.. Enumerable.Range(0, options.Parallel).Select(s =>
+            Enumerable.Range(0, options.PromptTokens).Select(i => (int)((i + s) * 7919L % vocabulary)).ToArray())];
+        _blockTables = [.. Enumerable.Range(0, options.Parallel).Select(s => Enumerable.Range(s * blocks, blocks).ToArray())];
+        _next = new int[options.Parallel];
+        _logits = new float[options.Parallel * vocabulary];
+    }
+
+    /// <summary>Makes or opens the model, warms up and measures.</summary>
+    /// <param name="options">What to measure.</param>
+    /// <param name="progress">Told what is going on.</param>
+    /// <param name="cancellationToken">Ends the benchmark between forward passes.</param>
+    /// <exception cref="ArgumentException">The options are out of range, or the sequences don't fit the model.</exception>
+    public static EngineBenchmarkResult Run(EngineBenchmarkOptions options, IProgress<string> progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        if (options.ModelDirectory is { } directory)
+        {
+            return Measure(options, directory, progress, cancellationToken);
+        }
+
+        string temporary = Directory.CreateTempSubdirectory("llmc-bench-").FullName;
+        try
+        {
+            progress.Report("making random weights");
+            TensorDtype dtype = options.Weights == WeightDtype.F32 ? TensorDtype.F32 : TensorDtype.BF16;
+            RandomCheckpoint.Write(
+                options.Architecture, options.Preset, 0, temporary, new RandomCheckpointOptions { Dtype = dtype }, cancellationToken);
+            return Measure(options, temporary, progress, cancellationToken);
+        }
+        finally
+        {
+            Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    private static EngineBenchmarkResult Measure(
+        EngineBenchmarkOptions options, string directory, IProgress<string> progress, CancellationToken cancellationToken)
+    {
+        progress.Report("packing the weights");
+        using Checkpoint checkpoint = Checkpoint.Open(directory);
+        if (options.PromptTokens + options.NewTokens > checkpoint.Config.MaxPositions)
+        {
+            throw new ArgumentException(
+                $"{options.PromptTokens} prompt tokens and {options.NewTokens} new ones exceed the model's context of {checkpoint.Config.MaxPositions}.");
+        }
+
+        long began = Stopwatch.GetTimestamp();
+        var cpu = new CpuOptions { Threads = options.Threads, Isa = options.Isa, Weights = options.Weights, Kv = options.Kv };
+        using CpuModel model = CpuModel.Load(checkpoint, cpu);
+        double load = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        using var runner = new CpuModelRunner(model, options.Parallel * BlocksPerSequence(options, cpu.BlockSize));
+        var benchmark = new EngineBenchmark(options, runner);
+        var prefill = new List<double>();
+        var decode = new List<double>();
+        for (int run = 0; run <= options.Runs; run++)
+        {
+            progress.Report(run == 0 ? "warming up" : $"run {run} of {options.Runs}");
+            double prefillRate = benchmark.Prefill(cancellationToken);
+            double decodeRate = benchmark.Decode(cancellationToken);
+            if (run > 0)
+            {
+                prefill.Add(Math.Round(prefillRate, 1));
+                decode.Add(Math.Round(decodeRate, 1));
+            }
+        }
+
+        return new EngineBenchmarkResult
+        {
+            Preset = options.ModelDirectory ?? ModelPresets.ByName.First(p => p.Value == options.Preset).Key,
+            Architecture = checkpoint.Config.Architecture.ToString().ToLowerInvariant(),
+            Threads = options.Threads,
+            Dtype = model.Weights.ToString().ToLowerInvariant(),
+            KvDtype = model.KvLayout.Dtype.ToString().ToLowerInvariant(),
+            Isa = model.Isa.ToString().ToLowerInvariant(),
+            PromptTokens = options.PromptTokens,
+            NewTokens = options.NewTokens,
+            Parallel = options.Parallel,
+            ChunkTokens = options.ChunkTokens,
+            Runs = options.Runs,
+            LoadSeconds = Math.Round(load, 2),
+            PrefillRuns = prefill,
+            DecodeRuns = decode,
+        };
+    }
+
+    private static int BlocksPerSequence(EngineBenchmarkOptions options, int blockSize) =>
+        (options.PromptTokens + options.NewTokens + blockSize - 1) / blockSize;
+
+    private double Prefill(CancellationToken cancellationToken)
+    {
+        int vocabulary = _runner.Config.VocabSize;
+        long began = Stopwatch.GetTimestamp();
+        for (int s = 0; s < _prompts.Length; s++)
+        {
+            for (int start = 0; start < _options.PromptTokens; start += _options.ChunkTokens)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                int count = Math.Min(_options.ChunkTokens, _options.PromptTokens - start);
+                _batch.Clear();
+                _batch.Add(_prompts[s].AsSpan(start, count), start, _blockTables[s], start + count == _options.PromptTokens ? 1 : 0);
+                _runner.Forward(_batch, _logits);
+            }
+
+            _next[s] = TensorPrimitives.IndexOfMax(_logits.AsSpan(0, vocabulary));
+        }
+
+        return (double)_options.Parallel * _options.PromptTokens / Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+
+    private double Decode(CancellationToken cancellationToken)
+    {
+        int vocabulary = _runner.Config.VocabSize;
+        long began = Stopwatch.GetTimestamp();
+        for (int step = 0; step < _options.NewTokens; step++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _batch.Clear();
+            for (int s = 0; s < _next.Length; s++)
+            {
+                _batch.Add(_next.AsSpan(s, 1), _options.PromptTokens + step, _blockTables[s], 1);
+            }
+
+            _runner.Forward(_batch, _logits);
+            for (int s = 0; s < _next.Length; s++)
+            {
+                _next[s] = TensorPrimitives.IndexOfMax(_logits.AsSpan(s * vocabulary, vocabulary));
+            }
+        }
+
+        return (double)_options.Parallel * _options.NewTokens / Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+}

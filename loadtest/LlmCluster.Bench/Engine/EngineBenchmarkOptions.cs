@@ -1,0 +1,65 @@
+using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.Models;
+using LlmCluster.Inference.Models.Synthetic;
+
+namespace LlmCluster.Bench.Engine;
+
+/// <summary>What <see cref="EngineBenchmark"/> measures.</summary>
+public sealed record EngineBenchmarkOptions
+{
+    /// <summary>Shape of the random model; unused with <see cref="ModelDirectory"/>.</summary>
+    public ModelPreset Preset { get; init; } = ModelPreset.Small88M;
+
+    /// <summary>Decoder family of the random model.</summary>
+    public ModelArchitecture Architecture { get; init; } = ModelArchitecture.Llama;
+
+    /// <summary>A checkpoint to measure instead of a random one.</summary>
+    public string? ModelDirectory { get; init; }
+
+    /// <summary>Threads of the runner.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Tokens of each prompt.</summary>
+    public int PromptTokens { get; init; } = 512;
+
+    /// <summary>Tokens that each sequence decodes after its prompt.</summary>
+    public int NewTokens { get; init; } = 128;
+
+    /// <summary>Sequences: their prompts run one after the other, their decode steps together.</summary>
+    public int Parallel { get; init; } = 1;
+
+    /// <summary>Most prompt tokens of one forward pass.</summary>
+    public int ChunkTokens { get; init; } = 512;
+
+    /// <summary>Number format of the weights.</summary>
+    public WeightDtype Weights { get; init; } = WeightDtype.BF16;
+
+    /// <summary>Number format of the KV cache; none: that of the weights.</summary>
+    public KvDtype? Kv { get; init; }
+
+    /// <summary>Instruction set; none: the widest there is.</summary>
+    public CpuIsa? Isa { get; init; }
+
+    /// <summary>Measured runs, after one to warm up; the medians are reported.</summary>
+    public int Runs { get; init; } = 3;
+
+    /// <summary>Checks the values on their own.</summary>
+    /// <exception cref="ArgumentException">A value is out of range.</exception>
+    public void Validate()
+    {
+        Require(PromptTokens, nameof(PromptTokens));
+        Require(NewTokens, nameof(NewTokens));
+        Require(Parallel, nameof(Parallel));
+        Require(ChunkTokens, nameof(ChunkTokens));
+        Require(Runs, nameof(Runs));
+    }
+
+    private static void Require(int value, string name)
+    {
+        if (value < 1)
+        {
+            throw new ArgumentException($"{name} is {value}; it must be at least 1.");
+        }
+    }
+}
