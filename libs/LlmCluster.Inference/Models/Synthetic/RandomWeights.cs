@@ -42,20 +42,24 @@ internal sealed class RandomWeights
 
     /// <summary>
     /// Mean and standard deviation. Projections keep the variance of what they read; what they add to the residual
-    /// stream outweighs the token's own embedding, so that a tied head does not repeat the token that it was just
-    /// given; logits have a standard deviation of about <c>LogitDeviation</c>, so that few tokens are likely at a time.
+    /// stream is as large as the token's own embedding, so that both count; logits have a standard deviation of
+    /// about <c>LogitDeviation</c>, so that few tokens are likely at a time. A tied head would mostly find the
+    /// embedding that it was just given, and greedy output would repeat one token; a final norm with weights of both
+    /// signs undoes that likeness.
     /// </summary>
     private static (float Mean, double Deviation) Distribution(TensorSpec spec, ModelConfig config)
     {
         const double LogitDeviation = 3;
-        const double OutputGain = 3;
+        const double OutputGain = 3; // Times the embedding's deviation: attention and activation shrink what they pass on.
         double head = LogitDeviation / Math.Sqrt(config.HiddenSize);
+        double embedding = config.TieWordEmbeddings ? head : 1;
         return spec.Role switch
         {
-            TensorRole.Embedding => (0, config.TieWordEmbeddings ? head : 1),
+            TensorRole.Embedding => (0, embedding),
             TensorRole.InputProjection => (0, 1 / Math.Sqrt(spec.Shape[1])),
-            TensorRole.OutputProjection => (0, OutputGain / Math.Sqrt(spec.Shape[1])),
-            TensorRole.Bias => (0, 0.3),
+            TensorRole.OutputProjection => (0, OutputGain * embedding / Math.Sqrt(spec.Shape[1])),
+            TensorRole.Bias => (0, 0.2),
+            TensorRole.Norm when config.TieWordEmbeddings && spec.Name == ModelTensors.FinalNorm => (0, 1),
             TensorRole.Norm => (1, 0.1),
             TensorRole.Head => (0, head),
             _ => throw new ArgumentOutOfRangeException(nameof(spec), spec.Role, null),
