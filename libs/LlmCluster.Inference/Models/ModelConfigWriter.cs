@@ -8,19 +8,19 @@ internal static class ModelConfigWriter
     private static readonly JsonWriterOptions Options = new() { Indented = true, NewLine = "\n" };
 
     /// <summary>Writes both files into a directory; <c>config.json</c> last, since it makes the directory a checkpoint.</summary>
-    public static void Write(string directory, ModelConfig config, TensorDtype dtype, int? bosTokenId, int? eosTokenId)
+    public static void Write(string directory, ModelConfig config, TensorDtype dtype, GenerationDefaults generation)
     {
-        WriteFile(Path.Combine(directory, GenerationDefaults.FileName), json => WriteTokenIds(json, bosTokenId, eosTokenId));
-        WriteFile(Path.Combine(directory, ModelConfigReader.FileName), json => WriteConfig(json, config, dtype, bosTokenId, eosTokenId));
+        WriteFile(Path.Combine(directory, GenerationDefaults.FileName), json => WriteTokenIds(json, generation));
+        WriteFile(Path.Combine(directory, ModelConfigReader.FileName), json => WriteConfig(json, config, dtype, generation));
     }
 
-    private static void WriteConfig(Utf8JsonWriter json, ModelConfig config, TensorDtype dtype, int? bosTokenId, int? eosTokenId)
+    private static void WriteConfig(Utf8JsonWriter json, ModelConfig config, TensorDtype dtype, GenerationDefaults generation)
     {
         json.WriteStartArray("architectures");
         json.WriteStringValue(ModelConfigReader.ClassName(config.Architecture));
         json.WriteEndArray();
         json.WriteString("model_type", config.Architecture.ToString().ToLowerInvariant());
-        WriteTokenIds(json, bosTokenId, eosTokenId);
+        WriteTokenIds(json, generation);
         json.WriteNumber("vocab_size", config.VocabSize);
         json.WriteNumber("hidden_size", config.HiddenSize);
         json.WriteNumber("intermediate_size", config.IntermediateSize);
@@ -43,16 +43,22 @@ internal static class ModelConfigWriter
         });
     }
 
-    private static void WriteTokenIds(Utf8JsonWriter json, int? bosTokenId, int? eosTokenId)
+    private static void WriteTokenIds(Utf8JsonWriter json, GenerationDefaults generation)
     {
-        if (bosTokenId is { } bos)
+        if (generation.BosTokenId is { } bos)
         {
             json.WriteNumber("bos_token_id", bos);
         }
 
-        if (eosTokenId is { } eos)
+        if (generation.EosTokenIds.Count > 0)
         {
-            json.WriteNumber("eos_token_id", eos);
+            json.WriteStartArray("eos_token_id");
+            foreach (int eos in generation.EosTokenIds)
+            {
+                json.WriteNumberValue(eos);
+            }
+
+            json.WriteEndArray();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Models.Synthetic;
+using LlmCluster.Inference.Tokenization;
 using LlmCluster.Testing;
 using Xunit;
 
@@ -42,6 +43,17 @@ public sealed class RandomCheckpointTests : IDisposable
         RandomCheckpoint.Write(config, 3, _folder.Path);
         using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
         Assert.Equal(config, checkpoint.Config);
+    }
+
+    [Fact]
+    public void ATokenizerComesWithIt()
+    {
+        RandomCheckpoint.Write(ModelArchitecture.Llama, ModelPreset.Tiny, 1, _folder.Path);
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        Tokenizer tokenizer = Tokenizer.Load(_folder.Path);
+        Assert.Equal(checkpoint.Config.VocabSize, tokenizer.VocabSize);
+        Assert.Equal(tokenizer.BosTokenId, checkpoint.Generation.BosTokenId);
+        Assert.Equal([tokenizer.TokenToId("<|end_of_text|>"), tokenizer.TokenToId("<|im_end|>")], checkpoint.Generation.EosTokenIds.Cast<int?>());
     }
 
     [Theory]

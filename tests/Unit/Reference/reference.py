@@ -4,8 +4,8 @@ Shares nothing with the engine: it parses the files itself and recomputes the wh
 single precision from the weights as stored. Reads one JSON request a line from standard input and answers each
 with one line of JSON:
 
-  {"checkpoint": DIR, "prompts": [[id, ...], ...], "new_tokens": N}
-  -> {"results": [{"logits": [[...], ...],   one row for each prompt token
+  {"checkpoint": DIR, "prompts": [[id, ...], ...], "new_tokens": N, "logit_rows": R}
+  -> {"results": [{"logits": [[...], ...],   rows of the last R prompt tokens, or of all if there are fewer
                    "tokens": [...],          N tokens, greedily chosen
                    "margins": [...]}]}       by how much each of them led, as a share of the largest absolute logit
 """
@@ -139,7 +139,7 @@ class Model:
         return self.linear(x, head)
 
 
-def run(model, prompt, new_tokens):
+def run(model, prompt, new_tokens, logit_rows):
     logits = model.forward(prompt)
     ids, margins, last = list(prompt), [], logits[-1]
     for _ in range(new_tokens):
@@ -147,7 +147,7 @@ def run(model, prompt, new_tokens):
         margins.append((best - second) / last.abs().max().item())
         ids.append(int(torch.argmax(last)))
         last = model.forward(ids)[-1]
-    return {"logits": logits.tolist(), "tokens": ids[len(prompt) :], "margins": margins}
+    return {"logits": logits[-logit_rows:].tolist(), "tokens": ids[len(prompt) :], "margins": margins}
 
 
 def main():
@@ -156,7 +156,7 @@ def main():
         request = json.loads(line)
         with torch.no_grad():
             model = Model(request["checkpoint"])
-            results = [run(model, prompt, request["new_tokens"]) for prompt in request["prompts"]]
+            results = [run(model, prompt, request["new_tokens"], request["logit_rows"]) for prompt in request["prompts"]]
         print(json.dumps({"results": results}), flush=True)
 
 

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text.Json;
+using LlmCluster.Inference.Tokenization;
 
 namespace LlmCluster.Inference.Models.Synthetic;
 
 /// <summary>
-/// Writes checkpoints with random weights in Hugging Face layout, for tests and benchmarks. The same configuration,
-/// seed and options give the same bytes on every machine.
+/// Writes checkpoints with random weights in Hugging Face layout, for tests and benchmarks, with a tokenizer where the
+/// vocabulary is large enough for one (<see cref="RandomTokenizer.SmallestVocabulary"/>). The same configuration, seed
+/// and options give the same bytes on every machine.
 /// </summary>
 public static class RandomCheckpoint
 {
@@ -47,7 +49,7 @@ public static class RandomCheckpoint
         config = config with { TieWordEmbeddings = options.TieWordEmbeddings ?? config.TieWordEmbeddings };
         PrepareDirectory(directory, options.Overwrite);
         WriteWeights(config, seed, directory, options, cancellationToken);
-        ModelConfigWriter.Write(directory, config, options.Dtype, null, null);
+        ModelConfigWriter.Write(directory, config, options.Dtype, WriteTokenizer(directory, config.VocabSize));
     }
 
     /// <summary>Bytes of all tensors of a model.</summary>
@@ -70,6 +72,17 @@ public static class RandomCheckpoint
         {
             File.Delete(shard);
         }
+    }
+
+    private static GenerationDefaults WriteTokenizer(string directory, int vocabSize)
+    {
+        if (vocabSize < RandomTokenizer.SmallestVocabulary)
+        {
+            return new GenerationDefaults();
+        }
+
+        RandomTokenizerIds ids = RandomTokenizer.Write(directory, vocabSize);
+        return new GenerationDefaults { BosTokenId = ids.BosTokenId, EosTokenIds = [ids.EosTokenId, ids.ImEndTokenId] };
     }
 
     private static void WriteWeights(
