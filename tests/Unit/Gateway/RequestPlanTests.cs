@@ -80,7 +80,7 @@ public sealed class RequestPlanTests
         {
             Id = new SequenceId { RequestId = plan.Generate.RequestId, Index = 0, Epoch = 2 },
             Prompt = { 1, 2, 3 },
-            Sampling = new Sampling
+            Sampling = new Protocol.V1.Sampling
             {
                 Temperature = 0.5f, TopP = 0.25f, TopK = 4, MinP = 0.125f, RepetitionPenalty = 1.5f, PresencePenalty = 1, FrequencyPenalty = -1,
                 LogitBias = { [3] = -7 }, Seed = 5, TopLogprobs = 2,

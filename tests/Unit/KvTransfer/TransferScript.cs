@@ -21,7 +21,7 @@ internal sealed class TransferScript(int[] prompt, string requestId = "r", int i
         {
             Id = new SequenceId { RequestId = requestId, Index = index, Epoch = epoch },
             Prompt = { prompt },
-            Sampling = new Sampling { Temperature = 1, TopP = 1, RepetitionPenalty = 1, TopLogprobs = -1 },
+            Sampling = new Protocol.V1.Sampling { Temperature = 1, TopP = 1, RepetitionPenalty = 1, TopLogprobs = -1 },
             MaxTokens = 10,
         },
         ModelFingerprint = KvContent.Fingerprint,
