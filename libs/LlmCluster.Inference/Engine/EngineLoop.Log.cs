@@ -13,6 +13,6 @@ internal sealed partial class EngineLoop
     [LoggerMessage(Level = LogLevel.Error, Message = "No token could be chosen for {RequestId}")]
     private partial void LogSamplingFailed(string requestId, Exception error);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{RequestId} gave its KV blocks up at {Tokens} tokens and will be computed again")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{RequestId} gave its KV blocks up at {Tokens} tokens and will be computed again")]
     private partial void LogPreempted(string requestId, int tokens);
 }

@@ -10,9 +10,10 @@ namespace LlmCluster.Inference.Engine;
 /// What the engine's thread does: take messages, plan a step, compute it, choose tokens, hand them out; over and over.
 /// A failure ends the sequences that it concerns, and the loop goes on.
 /// </summary>
-internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Scheduler scheduler, Inbox inbox, ILogger logger)
+internal sealed partial class EngineLoop(
+    IModelRunner runner, BlockPool pool, Scheduler scheduler, Inbox inbox, TimeSpan queueTimeout, ILogger logger)
 {
-    // A guard only: whatever makes work possible wakes the loop.
+    // Whatever makes work possible wakes the loop; this is for waits that pass their deadline.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
 
     private readonly StepPlan _plan = new();
@@ -35,11 +36,11 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
             catch (Exception e)
             {
                 LogStepFailed(e);
-                EndAll(new GenerationException(GenerationError.Internal, $"A step of the engine failed: {e.Message}", e));
+                EndAll(() => new GenerationException(GenerationError.Internal, $"A step of the engine failed: {e.Message}", e));
             }
         }
 
-        EndAll(new GenerationException(GenerationError.Unavailable, "The engine was stopped."));
+        EndAll(() => new GenerationException(GenerationError.Unavailable, "The engine was stopped."));
         inbox.Publish(scheduler);
     }
 
@@ -51,7 +52,8 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
             switch (command.Kind)
             {
                 case CommandKind.Submit:
-                    scheduler.Enqueue(command.Sequence!);
+                    command.Sequence!.QueuedAt = Environment.TickCount64;
+                    scheduler.Enqueue(command.Sequence);
                     break;
                 case CommandKind.Adopt:
                     scheduler.Adopt(command.Sequence!);
@@ -73,6 +75,7 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
 
     private void Step()
     {
+        EndOverdue();
         scheduler.Schedule(_plan);
         foreach (Sequence sequence in _plan.Preempted)
         {
@@ -94,7 +97,7 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
         inbox.Publish(scheduler);
         if (_plan.Work.Count == 0)
         {
-            inbox.Sleep(LongestSleep);
+            inbox.Sleep(queueTimeout < LongestSleep ? queueTimeout : LongestSleep);
             return;
         }
 
@@ -105,6 +108,17 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
         }
 
         inbox.Publish(scheduler);
+    }
+
+    private void EndOverdue()
+    {
+        long now = Environment.TickCount64;
+        foreach (Sequence sequence in scheduler.FindWaiting(s => !s.WasAdmitted && now - s.QueuedAt > queueTimeout.TotalMilliseconds))
+        {
+            End(sequence, new GenerationException(
+                GenerationError.DeadlineExceeded,
+                $"The sequence waited {queueTimeout.TotalSeconds:0.###} s for its place among {scheduler.Running.Count} running ones; {pool.Counts.Available} of {pool.BlockCount} KV blocks are available and it needs {sequence.BlocksNeeded}."));
+        }
     }
 
     private void FillBatch()
@@ -141,10 +155,9 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
         catch (Exception e)
         {
             LogForwardFailed(_batch.SequenceCount, e);
-            var error = new GenerationException(GenerationError.Internal, $"The model failed: {e.Message}", e);
             foreach ((Sequence sequence, _) in _plan.Work)
             {
-                End(sequence, error);
+                End(sequence, new GenerationException(GenerationError.Internal, $"The model failed: {e.Message}", e));
             }
 
             return false;
@@ -207,11 +220,11 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
         }
     }
 
-    private void EndAll(Exception error)
+    private void EndAll(Func<Exception> error)
     {
         foreach (Sequence sequence in scheduler.Running.ToArray())
         {
-            End(sequence, error);
+            End(sequence, error());
         }
 
         foreach (object waiting in scheduler.Waiting.ToArray())
@@ -219,11 +232,11 @@ internal sealed partial class EngineLoop(IModelRunner runner, BlockPool pool, Sc
             if (waiting is Reservation reservation)
             {
                 scheduler.Remove(reservation);
-                reservation.Fail(error);
+                reservation.Fail(error());
             }
             else
             {
-                End((Sequence)waiting, error);
+                End((Sequence)waiting, error());
             }
         }
     }

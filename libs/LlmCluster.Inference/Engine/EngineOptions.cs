@@ -12,4 +12,7 @@ public sealed record EngineOptions
 
     /// <summary>Most sequences in one step.</summary>
     public int MaxRunning { get; init; } = 64;
+
+    /// <summary>Longest wait of a sequence for its place in the batch; it then ends with <see cref="GenerationError.DeadlineExceeded"/>.</summary>
+    public TimeSpan QueueTimeout { get; init; } = TimeSpan.FromMinutes(5);
 }

@@ -56,7 +56,9 @@ public readonly record struct TokenLogprob(int TokenId, float Logprob);
 public readonly record struct GeneratedToken(int TokenId, FinishReason FinishReason, float? Logprob = null, TokenLogprob[]? TopLogprobs = null);
 
 /// <summary>
-/// A sequence that is being generated. Disposing it before its end cancels it; its blocks are released in either case.
+/// A sequence that is being generated. Disposing it before its end cancels it; its blocks are released in either case,
+/// and when the disposal is done they are. Reading a cancelled sequence ends with
+/// <see cref="OperationCanceledException"/>.
 /// </summary>
 public interface IGeneration : IAsyncDisposable
 {

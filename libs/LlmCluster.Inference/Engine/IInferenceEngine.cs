@@ -33,7 +33,7 @@ public interface IInferenceEngine : IAsyncDisposable
 
     /// <summary>Computes a prompt and its first token for another worker.</summary>
     /// <param name="request">The sequence; only its first token is generated.</param>
-    /// <param name="sink">Told of every block that is ready.</param>
+    /// <param name="sink">Told of every block that is ready; never on the caller's thread.</param>
     /// <param name="cancellationToken">Ends the work; the sink is told.</param>
     /// <exception cref="GenerationException">The request can never be served.</exception>
     void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken);

@@ -21,7 +21,7 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <param name="runner">The model; used by the engine's thread alone until the engine is disposed.</param>
     /// <param name="options">Limits.</param>
     /// <param name="logger">Where failures are reported.</param>
-    /// <exception cref="ArgumentException">The options leave no room for prefill.</exception>
+    /// <exception cref="ArgumentException">The options leave no room for prefill, or a limit is not positive.</exception>
     public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(runner);
@@ -35,12 +35,17 @@ public sealed class InferenceEngine : IInferenceEngine
                 nameof(options));
         }
 
+        if (options.QueueTimeout <= TimeSpan.Zero)
+        {
+            throw new ArgumentException($"QueueTimeout is {options.QueueTimeout}; it must be positive.", nameof(options));
+        }
+
         Runner = runner;
         Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
         _logger = logger ?? NullLogger.Instance;
         Pool.Released += _inbox.Wake;
         var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning);
-        var loop = new EngineLoop(runner, Pool, scheduler, _inbox, _logger);
+        var loop = new EngineLoop(runner, Pool, scheduler, _inbox, options.QueueTimeout, _logger);
         var thread = new Thread(() =>
         {
             loop.Run();

@@ -76,12 +76,12 @@ internal sealed class Sampler
         LogitMath.Exponentials(logits, max, options.Temperature, _weights);
         if (options.TopK > 0)
         {
-            _filter.KeepCount(logits, _weights, options.TopK);
+            _filter.KeepCount(logits, _weights, max, options.Temperature, options.TopK);
         }
 
         if (options.TopP < 1)
         {
-            _filter.KeepMass(logits, _weights, options.TopP * LogitMath.ChunkSums(_weights, _sums));
+            _filter.KeepMass(logits, _weights, max, options.Temperature, options.TopP * LogitMath.ChunkSums(_weights, _sums));
         }
 
         if (options.MinP > 0)

@@ -1,67 +1,68 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace LlmCluster.Inference.Sampling;
 
 /// <summary>
-/// Keeps the likeliest tokens of a row, so many of them (top-k) or so much of their weight (top-p), without sorting:
-/// a radix selection over the bits of the logits, which finds the last token that stays in at most three passes of
-/// which only the first looks at the whole row.
+/// Keeps the likeliest tokens of a row, so many of them (top-k) or so much of their weight (top-p), without sorting.
+/// A few vectorised passes find a floor above which there are enough; a radix selection over the bits of the logits
+/// above it finds the last token that stays.
 /// </summary>
 /// <remarks>Tokens are in order of logit, and of id where logits are equal, lowest first.</remarks>
 internal sealed class TopFilter(int vocabSize)
 {
     private const int Buckets = 4096;
+    private const int Lanes = 8;
 
     private readonly double[] _mass = new double[Buckets];
     private readonly int[] _candidates = new int[vocabSize];
 
+    // How far below the largest logit, in units of temperature, to look for enough tokens: weights down to exp(-d).
+    private static ReadOnlySpan<float> Depths => [2, 4, 7, 11, 16, 32];
+
     /// <summary>Sets the weights of all but the <paramref name="count"/> likeliest tokens to 0.</summary>
-    public void KeepCount(ReadOnlySpan<float> logits, Span<float> weights, int count)
+    /// <param name="logits">The row.</param>
+    /// <param name="weights"><c>exp((logit - max) / temperature)</c> of each, or 0 where it is out already.</param>
+    /// <param name="max">Largest logit.</param>
+    /// <param name="temperature">Temperature of the weights.</param>
+    /// <param name="count">Tokens to keep.</param>
+    public void KeepCount(ReadOnlySpan<float> logits, Span<float> weights, float max, float temperature, int count)
     {
         if (count < weights.Length)
         {
-            Keep(logits, weights, count, byCount: true);
+            Keep(logits, weights, max, temperature, count, byCount: true);
         }
     }
 
     /// <summary>Sets weights to 0 but for the fewest likeliest tokens that together weigh at least <paramref name="mass"/>.</summary>
-    public void KeepMass(ReadOnlySpan<float> logits, Span<float> weights, double mass) =>
-        Keep(logits, weights, mass, byCount: false);
+    /// <param name="logits">The row.</param>
+    /// <param name="weights"><c>exp((logit - max) / temperature)</c> of each, or 0 where it is out already.</param>
+    /// <param name="max">Largest logit.</param>
+    /// <param name="temperature">Temperature of the weights.</param>
+    /// <param name="mass">Weight to keep.</param>
+    public void KeepMass(ReadOnlySpan<float> logits, Span<float> weights, float max, float temperature, double mass) =>
+        Keep(logits, weights, max, temperature, mass, byCount: false);
 
-    private void Keep(ReadOnlySpan<float> logits, Span<float> weights, double need, bool byCount)
+    private void Keep(ReadOnlySpan<float> logits, Span<float> weights, float max, float temperature, double need, bool byCount)
     {
-        // Bits 31-20 over the whole row.
-        Array.Clear(_mass);
-        for (int id = 0; id < weights.Length; id++)
+        float floor = float.NegativeInfinity;
+        foreach (float depth in Depths)
         {
-            if (weights[id] != 0)
+            float candidate = max - (depth * temperature);
+            if (MassAbove(logits, weights, candidate, byCount) >= need)
             {
-                _mass[Key(logits[id]) >> 20] += byCount ? 1 : weights[id];
+                floor = candidate;
+                break;
             }
         }
 
-        if (!FindBoundary(ref need, out uint boundary))
-        {
-            return;
-        }
-
-        int count = 0;
-        for (int id = 0; id < weights.Length; id++)
-        {
-            uint bucket = Key(logits[id]) >> 20;
-            if (bucket < boundary)
-            {
-                weights[id] = 0;
-            }
-            else if (bucket == boundary && weights[id] != 0)
-            {
-                _candidates[count++] = id;
-            }
-        }
-
-        // Bits 19-8, then 7-0, over what is left of the bucket in which the boundary lies.
-        count = Narrow(logits, weights, count, shift: 8, mask: 0xFFF, ref need, byCount);
-        count = Narrow(logits, weights, count, shift: 0, mask: 0xFF, ref need, byCount);
+        // All with equal bits 31-20, 19-8 and 7-0 to those of the last one that stays.
+        int count = Gather(logits, weights, floor);
+        count = Narrow(logits, weights, count, shift: 20, ref need, byCount);
+        count = Narrow(logits, weights, count, shift: 8, ref need, byCount);
+        count = Narrow(logits, weights, count, shift: 0, ref need, byCount);
 
         // Only equal logits are left, in order of id.
         for (int i = 0; i < count; i++)
@@ -77,25 +78,86 @@ internal sealed class TopFilter(int vocabSize)
         }
     }
 
-    private int Narrow(
-        ReadOnlySpan<float> logits, Span<float> weights, int count, int shift, uint mask, ref double need, bool byCount)
+    private static double MassAbove(ReadOnlySpan<float> logits, ReadOnlySpan<float> weights, float floor, bool byCount)
+    {
+        ReadOnlySpan<Vector256<float>> rows = MemoryMarshal.Cast<float, Vector256<float>>(logits);
+        ReadOnlySpan<Vector256<float>> values = MemoryMarshal.Cast<float, Vector256<float>>(weights);
+        Vector256<float> floors = Vector256.Create(floor);
+        Vector256<double> low = Vector256<double>.Zero;
+        Vector256<double> high = Vector256<double>.Zero;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Vector256<float> value = byCount ? Vector256<float>.One : values[i];
+            value &= Vector256.GreaterThanOrEqual(rows[i], floors);
+            low += Vector256.WidenLower(value);
+            high += Vector256.WidenUpper(value);
+        }
+
+        Vector256<double> both = low + high;
+        double sum = (both[0] + both[1]) + (both[2] + both[3]);
+        for (int id = rows.Length * Lanes; id < logits.Length; id++)
+        {
+            sum += logits[id] < floor ? 0 : byCount ? 1 : weights[id];
+        }
+
+        return sum;
+    }
+
+    // Makes candidates of the tokens above the floor that are still in, in order of id, and puts the others out.
+    private int Gather(ReadOnlySpan<float> logits, Span<float> weights, float floor)
+    {
+        ReadOnlySpan<Vector256<float>> rows = MemoryMarshal.Cast<float, Vector256<float>>(logits);
+        Span<Vector256<float>> values = MemoryMarshal.Cast<float, Vector256<float>>(weights);
+        Vector256<float> floors = Vector256.Create(floor);
+        int count = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Vector256<float> value = values[i] & Vector256.GreaterThanOrEqual(rows[i], floors);
+            values[i] = value;
+            for (uint bits = ~Vector256.Equals(value, Vector256<float>.Zero).ExtractMostSignificantBits() & 0xFF;
+                bits != 0;
+                bits &= bits - 1)
+            {
+                _candidates[count++] = (i * Lanes) + BitOperations.TrailingZeroCount(bits);
+            }
+        }
+
+        for (int id = rows.Length * Lanes; id < logits.Length; id++)
+        {
+            if (logits[id] < floor)
+            {
+                weights[id] = 0;
+            }
+            else if (weights[id] != 0)
+            {
+                _candidates[count++] = id;
+            }
+        }
+
+        return count;
+    }
+
+    // Keeps, of the candidates, those whose 12 bits from the shift on are the boundary's; those above stay in for good,
+    // those below go out. What is needed of the rest is left in need.
+    private int Narrow(ReadOnlySpan<float> logits, Span<float> weights, int count, int shift, ref double need, bool byCount)
     {
         ReadOnlySpan<int> candidates = _candidates.AsSpan(0, count);
         Array.Clear(_mass);
         foreach (int id in candidates)
         {
-            _mass[(Key(logits[id]) >> shift) & mask] += byCount ? 1 : weights[id];
+            _mass[(Key(logits[id]) >> shift) % Buckets] += byCount ? 1 : weights[id];
         }
 
-        if (!FindBoundary(ref need, out uint boundary))
+        int boundary = Buckets - 1;
+        while (boundary >= 0 && (_mass[boundary] == 0 || _mass[boundary] < need))
         {
-            return 0;
+            need -= _mass[boundary--];
         }
 
         int kept = 0;
         foreach (int id in candidates)
         {
-            uint bucket = (Key(logits[id]) >> shift) & mask;
+            int bucket = (int)((Key(logits[id]) >> shift) % Buckets);
             if (bucket < boundary)
             {
                 weights[id] = 0;
@@ -107,24 +169,6 @@ internal sealed class TopFilter(int vocabSize)
         }
 
         return kept;
-    }
-
-    // The highest bucket that, with all above it, holds what is needed; what is needed of it is left in need.
-    private bool FindBoundary(ref double need, out uint boundary)
-    {
-        for (int bucket = Buckets - 1; bucket >= 0; bucket--)
-        {
-            if (_mass[bucket] > 0 && _mass[bucket] >= need)
-            {
-                boundary = (uint)bucket;
-                return true;
-            }
-
-            need -= _mass[bucket];
-        }
-
-        boundary = 0;
-        return false;
     }
 
     // Bits in the order of the numbers; adding zero makes both zeros one.

@@ -62,6 +62,21 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         }
     }
 
+    /// <summary>The waiting sequences that are of that kind; the caller may take them out.</summary>
+    public IReadOnlyList<Sequence> FindWaiting(Predicate<Sequence> predicate)
+    {
+        List<Sequence>? found = null;
+        foreach (object waiting in _waiting)
+        {
+            if (waiting is Sequence sequence && predicate(sequence))
+            {
+                (found ??= []).Add(sequence);
+            }
+        }
+
+        return found ?? (IReadOnlyList<Sequence>)[];
+    }
+
     /// <summary>Adds a sequence to the end of the queue.</summary>
     public void Enqueue(Sequence sequence) => _waiting.AddLast(sequence);
 

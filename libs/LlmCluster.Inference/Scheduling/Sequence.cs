@@ -52,6 +52,12 @@ internal sealed class Sequence
     /// <summary>Where the sequence is.</summary>
     public SequenceState State { get; set; }
 
+    /// <summary>When it was queued, by <see cref="Environment.TickCount64"/>.</summary>
+    public long QueuedAt { get; set; }
+
+    /// <summary>Whether it had its place in the batch already; it waits again when it was preempted.</summary>
+    public bool WasAdmitted { get; private set; }
+
     /// <summary>Prompt and answer so far.</summary>
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Length);
 
@@ -93,6 +99,7 @@ internal sealed class Sequence
     public void TakeBlocks(BlockLease lease, int cachedBlocks)
     {
         _blocks.AddRange(lease.Detach());
+        WasAdmitted = true;
         Computed = cachedBlocks * _blockSize;
         Published = cachedBlocks;
     }
@@ -101,6 +108,7 @@ internal sealed class Sequence
     public void TakeComputedBlocks(BlockLease lease, BlockPool pool)
     {
         _blocks.AddRange(lease.Detach());
+        WasAdmitted = true;
         Advance(Length, pool);
     }
 

@@ -140,6 +140,25 @@ public class EngineFailureTests
     }
 
     [Fact]
+    public async Task A_sequence_that_waits_too_long_is_ended_with_the_figures()
+    {
+        using var model = new HashModel(blocks: 10);
+        await using var engine = new InferenceEngine(model, Options with { QueueTimeout = TimeSpan.FromMilliseconds(200) });
+        (BlockLease all, _) = await engine.ReserveAsync([], 10, CancellationToken.None);
+        IPrefillSink sink = NSubstitute.Substitute.For<IPrefillSink>();
+        engine.SubmitPrefill(Request(Prompt(12)), sink, CancellationToken.None);
+
+        var error = await Assert.ThrowsAsync<GenerationException>(() => engine.Submit(Request(Prompt(20))).ReadToEndAsync());
+
+        Assert.Equal(GenerationError.DeadlineExceeded, error.Error);
+        Assert.Contains("0 of 10 KV blocks are available and it needs 5", error.Message, StringComparison.Ordinal);
+        NSubstitute.SubstituteExtensions.Received(sink, 1).OnFailed(NSubstitute.Arg.Any<GenerationException>());
+        all.Dispose();
+        Assert.Single(await engine.Submit(Request(Prompt(20), maxTokens: 1)).ReadToEndAsync());
+        await engine.AssertNoBlockHeldAsync();
+    }
+
+    [Fact]
     public async Task Bias_that_leaves_no_token_is_the_requests_fault()
     {
         using var model = new HashModel();
