@@ -13,6 +13,12 @@ public static class RandomCheckpoint
 {
     private const int PieceElements = 1 << 20;
 
+    private static readonly string[] OwnFiles =
+    [
+        ModelConfigReader.FileName, GenerationDefaults.FileName, WeightFiles.SingleFileName, WeightFiles.IndexFileName,
+        "tokenizer.json", "tokenizer_config.json",
+    ];
+
     /// <summary>Writes a checkpoint of a preset's shape.</summary>
     /// <param name="architecture">The decoder family.</param>
     /// <param name="preset">The shape.</param>
@@ -64,10 +70,13 @@ public static class RandomCheckpoint
             throw new IOException($"The directory {directory} is not empty.");
         }
 
-        // Without these no reader takes the directory for a checkpoint until the new one is complete.
-        File.Delete(Path.Combine(directory, ModelConfigReader.FileName));
-        File.Delete(Path.Combine(directory, WeightFiles.SingleFileName));
-        File.Delete(Path.Combine(directory, WeightFiles.IndexFileName));
+        // Nothing of an older checkpoint may pass for a part of this one, and without config.json no reader takes the
+        // directory for a checkpoint until it is complete.
+        foreach (string file in OwnFiles)
+        {
+            File.Delete(Path.Combine(directory, file));
+        }
+
         foreach (string shard in Directory.EnumerateFiles(directory, "model-*-of-*.safetensors"))
         {
             File.Delete(shard);
