@@ -6,7 +6,6 @@ using LlmCluster.Cluster.InMemory;
 using LlmCluster.Gateway;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Models.Synthetic;
-using LlmCluster.Inference.Tokenization;
 using LlmCluster.Testing;
 using Microsoft.Extensions.Logging;
 
@@ -44,7 +43,6 @@ internal sealed class GatewayHost : IAsyncDisposable
         {
             string model = host._directory.Combine(ModelName);
             RandomCheckpoint.Write(ModelPresets.ByName["tiny"].Config(ModelArchitecture.Llama), 1, model);
-            RandomTokenizer.Write(model, 512);
             GatewayOptions options = new() { Url = "http://127.0.0.1:0", ModelPath = model };
             host._gateway = await GatewayApp.StartAsync(configure?.Invoke(options) ?? options, host._state, logging => logging.AddProvider(new ListProvider(host._log)));
             host.Client = new HttpClient { BaseAddress = host._gateway.Url };
