@@ -12,6 +12,6 @@ internal static class ServedModelLoader
         CheckpointSettings settings = CheckpointSettings.Read(directory);
         Tokenizer tokenizer = Tokenizer.Load(directory);
         DateTimeOffset created = File.GetLastWriteTimeUtc(Path.Combine(directory, "config.json"));
-        return new ServedModel(options.ServedModelName, created, tokenizer, null, settings);
+        return new ServedModel(options.ServedModelName, created, tokenizer, ChatTemplateRenderer.Create(tokenizer.Config), settings);
     }
 }

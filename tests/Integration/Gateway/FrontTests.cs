@@ -76,6 +76,32 @@ public sealed class FrontTests : IAsyncLifetime
         Assert.Equal(Text, (await back.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("prompt").GetString());
     }
 
+    [Fact]
+    public async Task Renders_conversations_with_the_models_template()
+    {
+        ScriptedWorker mixed = await _host.AddAsync("mixed-1", WorkerRole.Mixed);
+        var messages = new[] { new { role = "system", content = "Be brief." }, new { role = "user", content = "Hi!" } };
+        const string Rendered = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n";
+
+        int[] chat = await TokenizeAsync(new { messages });
+        int[] text = await TokenizeAsync(new { prompt = Rendered, add_special_tokens = false });
+        using HttpResponseMessage response = await _host.Client.PostAsJsonAsync("/v1/chat/completions", new { model = "tiny", messages });
+
+        Assert.Equal(text, chat);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(chat, Assert.Single(Assert.Single(mixed.Generates).Request.Local!.Prompts));
+    }
+
+    [Fact]
+    public async Task Tells_when_the_template_refuses()
+    {
+        using HttpResponseMessage response = await _host.Client.PostAsJsonAsync(
+            "/tokenize", new { messages = new[] { new { role = "user", content = "x" } }, chat_template_kwargs = new { messages = 5 } });
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("chat_template_error", (await GatewayHost.ErrorAsync(response)).GetProperty("code").GetString());
+    }
+
     [Theory]
     [InlineData("GET", "/v1/nothing", 404, "unknown_url")]
     [InlineData("POST", "/", 404, "unknown_url")]
@@ -161,5 +187,12 @@ public sealed class FrontTests : IAsyncLifetime
     {
         using HttpResponseMessage response = await _host.Client.GetAsync(path);
         return response.StatusCode;
+    }
+
+    private async Task<int[]> TokenizeAsync(object body)
+    {
+        using HttpResponseMessage response = await _host.Client.PostAsJsonAsync("/tokenize", body);
+        JsonElement answer = await response.Content.ReadFromJsonAsync<JsonElement>();
+        return [.. answer.GetProperty("tokens").EnumerateArray().Select(t => t.GetInt32())];
     }
 }
