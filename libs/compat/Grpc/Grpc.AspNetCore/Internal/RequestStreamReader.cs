@@ -76,7 +76,17 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         int needed = MessageFraming.HeaderSize;
         while (true)
         {
-            ReadResult result = await ReadPipeAsync(cancellationToken).ConfigureAwait(false);
+            ReadResult result;
+            try
+            {
+                result = await _pipe.ReadAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (IOException)
+            {
+                context.ClientHasGone = true;
+                throw;
+            }
+
             ReadOnlySequence<byte> buffer = result.Buffer;
             if (needed == MessageFraming.HeaderSize && buffer.Length >= MessageFraming.HeaderSize)
             {
@@ -101,19 +111,6 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
             {
                 throw new OperationCanceledException("The read of the request was cancelled.");
             }
-        }
-    }
-
-    private async ValueTask<ReadResult> ReadPipeAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _pipe.ReadAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (IOException)
-        {
-            context.ClientHasGone = true;
-            throw;
         }
     }
 
