@@ -26,7 +26,7 @@ public sealed class ServerForNodeTests(ProbeServerFixture fixture) : IClassFixtu
     [InlineData("tenMegabytesEachWay")]
     [InlineData("requestPastTheLimit")]
     [InlineData("responsePastTheLimit")]
-    [InlineData("gzipIsRefused")]
+    [InlineData("gzippedRequests")]
     [InlineData("manyCalls")]
     [InlineData("slowReader")]
     public Task Case(string name) =>

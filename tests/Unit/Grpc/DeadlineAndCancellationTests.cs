@@ -205,6 +205,31 @@ public sealed class DeadlineAndCancellationTests
     }
 
     [Fact]
+    public async Task A_client_that_takes_nothing_is_reset_after_the_deadline()
+    {
+        await using ScriptedServer server = await ScriptedServer.StartAsync();
+        var ended = new TaskCompletionSource();
+        server.Script.Repeat = async (_, responses, context) =>
+        {
+            context.GetHttpContext().Response.OnCompleted(() =>
+            {
+                ended.SetResult();
+                return Task.CompletedTask;
+            });
+            while (true)
+            {
+                await responses.WriteAsync(new Blob(new byte[10_000]));
+            }
+        };
+        using var client = new HttpClient();
+        using HttpRequestMessage request = RawGrpc.Request(
+            server.Address, BytesService.Repeat.FullName, [0, 0, 0, 0, 0], ("grpc-timeout", "200m"));
+        using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await ended.Task.WaitAsync(ScriptedServer.Patience);
+        await Assert.ThrowsAnyAsync<Exception>(() => response.Content.ReadAsByteArrayAsync());
+    }
+
+    [Fact]
     public async Task An_aborted_request_is_a_failure_at_the_caller_at_once()
     {
         await using ScriptedServer server = await ScriptedServer.StartAsync();

@@ -47,6 +47,15 @@ public sealed class ProtocolTests
     }
 
     [Fact]
+    public async Task A_message_that_says_gzip_and_is_not_is_refused()
+    {
+        await using ScriptedServer server = await ScriptedServer.StartAsync();
+        using HttpResponseMessage response = await RawGrpc.SendAsync(
+            server.Address, BytesService.Unary.FullName, [1, 0, 0, 0, 3, 1, 2, 3], ("grpc-encoding", "gzip"));
+        Assert.Equal("13", RawGrpc.Status(response));
+    }
+
+    [Fact]
     public async Task A_malformed_timeout_is_refused()
     {
         await using ScriptedServer server = await ScriptedServer.StartAsync();

@@ -11,7 +11,14 @@ internal static class RawGrpc
         string address, string path, byte[] body, params (string Name, string Value)[] headers)
     {
         using var client = new HttpClient { Timeout = ScriptedServer.Patience };
-        using var request = new HttpRequestMessage(HttpMethod.Post, address + path)
+        using HttpRequestMessage request = Request(address, path, body, headers);
+        return await client.SendAsync(request);
+    }
+
+    /// <summary>A request over plain HTTP/2, as gRPC unless the headers say otherwise.</summary>
+    public static HttpRequestMessage Request(string address, string path, byte[] body, params (string Name, string Value)[] headers)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, address + path)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -24,7 +31,7 @@ internal static class RawGrpc
             request.Headers.TryAddWithoutValidation(name, value);
         }
 
-        return await client.SendAsync(request);
+        return request;
     }
 
     /// <summary>The grpc-status, wherever it is.</summary>

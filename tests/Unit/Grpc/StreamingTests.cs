@@ -138,6 +138,25 @@ public sealed class StreamingTests
     }
 
     [Fact]
+    public async Task A_read_that_a_handler_leaves_behind_ends_with_the_call()
+    {
+        await using ScriptedServer server = await ScriptedServer.StartAsync();
+        IAsyncStreamReader<Blob>? reader = null;
+        Task<bool>? leftOver = null;
+        server.Script.Echo = (requests, _, _) =>
+        {
+            reader = requests;
+            leftOver = requests.MoveNext(CancellationToken.None);
+            return Task.CompletedTask;
+        };
+        using AsyncDuplexStreamingCall<Blob, Blob> call = server.Echo();
+        Assert.False(await call.ResponseStream.MoveNext());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leftOver!.WaitAsync(ScriptedServer.Patience));
+        Assert.Throws<InvalidOperationException>(() => { _ = reader!.MoveNext(CancellationToken.None); });
+        Assert.Equal([7], (await server.Unary(request: [7])).Bytes);
+    }
+
+    [Fact]
     public async Task Buffered_writes_arrive_with_the_next_flush()
     {
         await using ScriptedServer server = await ScriptedServer.StartAsync();

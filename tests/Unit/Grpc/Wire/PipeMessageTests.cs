@@ -70,7 +70,7 @@ public sealed class PipeMessageTests
         byte[] header = [0, 0, 1, 2, 3];
         for (int cut = 0; cut <= 5; cut++)
         {
-            Assert.Equal(0x010203, MessageFraming.ReadHeader(Split(header, cut), null));
+            Assert.Equal((0x010203, false), MessageFraming.ReadHeader(Split(header, cut), null));
         }
     }
 

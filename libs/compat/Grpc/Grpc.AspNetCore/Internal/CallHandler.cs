@@ -65,6 +65,7 @@ internal abstract class CallHandler<TService, TRequest, TResponse>(
     {
         var context = new HttpServerCallContext(http, server, method.FullName);
         http.Response.ContentType = GrpcHeaders.ContentType;
+        var requests = new RequestStreamReader<TRequest>(context, method.RequestMarshaller.ContextualDeserializer);
         TService? service = null;
         bool created = false;
         try
@@ -74,7 +75,7 @@ internal abstract class CallHandler<TService, TRequest, TResponse>(
             await InvokeAsync(
                 service,
                 context,
-                new RequestStreamReader<TRequest>(context, method.RequestMarshaller.ContextualDeserializer),
+                requests,
                 new ResponseStreamWriter<TResponse>(context, method.ResponseMarshaller.ContextualSerializer)).ConfigureAwait(false);
         }
         catch (Exception exception)
@@ -94,6 +95,7 @@ internal abstract class CallHandler<TService, TRequest, TResponse>(
             context.Fail(exception);
         }
 
+        await requests.StopAsync().ConfigureAwait(false);
         await context.EndAsync().ConfigureAwait(false);
     }
 }

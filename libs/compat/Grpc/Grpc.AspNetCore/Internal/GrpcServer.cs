@@ -29,9 +29,11 @@ internal sealed class GrpcServer(IOptions<GrpcServiceOptions> options, ILoggerFa
         }
 
         var mapped = new List<IEndpointConventionBuilder>();
-        foreach ((IMethod method, RequestDelegate handler) in binder.Methods)
+        foreach ((IMethod method, RequestDelegate handler, object[] attributes) in binder.Methods)
         {
-            mapped.Add(routes.MapPost(method.FullName, handler).WithDisplayName($"gRPC - {method.FullName}").WithMetadata(method));
+            mapped.Add(routes.MapPost(method.FullName, handler)
+                .WithDisplayName($"gRPC - {method.FullName}")
+                .WithMetadata([method, .. attributes]));
         }
 
         foreach (string service in binder.Methods.Select(bound => bound.Method.ServiceName).Distinct())

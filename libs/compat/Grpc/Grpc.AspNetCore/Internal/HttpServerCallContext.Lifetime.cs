@@ -6,6 +6,7 @@ namespace Grpc.AspNetCore.Server.Internal;
 internal sealed partial class HttpServerCallContext
 {
     private static readonly TimeSpan LongestTimer = TimeSpan.FromMilliseconds(int.MaxValue);
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
     private static readonly Status DeadlineStatus = new(StatusCode.DeadlineExceeded, "Deadline Exceeded");
 
     // Held by whoever writes to the response: one write at a time, and the deadline's answer between two.
@@ -137,7 +138,7 @@ internal sealed partial class HttpServerCallContext
                 {
                     _ended = true;
                     ResponseEnd.Write(HttpContext.Response, DeadlineStatus, null);
-                    await HttpContext.Response.CompleteAsync().ConfigureAwait(false);
+                    await CompleteOrAbortAsync().ConfigureAwait(false);
                 }
             }
             finally
@@ -149,5 +150,19 @@ internal sealed partial class HttpServerCallContext
         {
             Server.Logger.DeadlineAnswerFailed(exception, Method);
         }
+    }
+
+    /// <summary>Ends the response; a client that takes no more data, and so wouldn't get the status, is reset instead.</summary>
+    private async Task CompleteOrAbortAsync()
+    {
+        Task completing = HttpContext.Response.CompleteAsync();
+        using var waiting = new CancellationTokenSource();
+        if (await Task.WhenAny(completing, Task.Delay(LastWords, waiting.Token)).ConfigureAwait(false) != completing)
+        {
+            Abort(Http2Error.Cancel);
+        }
+
+        await waiting.CancelAsync().ConfigureAwait(false);
+        await completing.ConfigureAwait(false);
     }
 }

@@ -76,12 +76,11 @@ internal sealed partial class HttpServerCallContext(HttpContext http, GrpcServer
         throw new NotSupportedException("Propagation tokens are not supported; pass Deadline and CancellationToken to the call.");
 
     /// <summary>Resets the stream: for a response that can't be ended properly.</summary>
-    public void Abort()
+    public void Abort(int http2Error)
     {
-        const int InternalError = 2;
         if (http.Features.Get<IHttpResetFeature>() is { } reset)
         {
-            reset.Reset(InternalError);
+            reset.Reset(http2Error);
         }
         else
         {

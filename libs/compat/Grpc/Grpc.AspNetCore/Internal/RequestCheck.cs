@@ -28,12 +28,14 @@ internal static class RequestCheck
         }
 
         string? encoding = http.Request.Headers[GrpcHeaders.Encoding];
-        if (!string.IsNullOrEmpty(encoding) && !encoding.Equals(GrpcHeaders.IdentityEncoding, StringComparison.OrdinalIgnoreCase))
+        if (!string.IsNullOrEmpty(encoding)
+            && !encoding.Equals(GrpcHeaders.IdentityEncoding, StringComparison.OrdinalIgnoreCase)
+            && !encoding.Equals(GrpcHeaders.GzipEncoding, StringComparison.OrdinalIgnoreCase))
         {
-            http.Response.Headers[GrpcHeaders.AcceptEncoding] = GrpcHeaders.IdentityEncoding;
+            http.Response.Headers[GrpcHeaders.AcceptEncoding] = $"{GrpcHeaders.IdentityEncoding},{GrpcHeaders.GzipEncoding}";
             Answer(
                 http, StatusCodes.Status200OK, StatusCode.Unimplemented,
-                $"Unsupported grpc-encoding value '{encoding}'. Supported encodings: {GrpcHeaders.IdentityEncoding}");
+                $"Unsupported grpc-encoding value '{encoding}'. Supported encodings: {GrpcHeaders.IdentityEncoding}, {GrpcHeaders.GzipEncoding}");
             return true;
         }
 

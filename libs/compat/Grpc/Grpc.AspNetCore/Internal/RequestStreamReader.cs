@@ -16,16 +16,21 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
     private readonly PipeReader _pipe = context.HttpContext.Request.BodyReader;
     private readonly int? _maxMessageSize = context.Server.Options.MaxReceiveMessageSize;
     private readonly SequenceDeserializationContext _deserialization = new();
+
+    // Held by the read in progress, and for good once the call has ended.
+    private readonly SemaphoreSlim _gate = new(1, 1);
     private TRequest? _current;
-    private int _reading;
+    private volatile bool _stopped;
 
     public TRequest Current => _current ?? throw new InvalidOperationException("No message: call MoveNext, and read Current when it gave true.");
 
     public Task<bool> MoveNext(CancellationToken cancellationToken)
     {
-        if (Interlocked.Exchange(ref _reading, 1) != 0)
+        if (!_gate.Wait(0, CancellationToken.None))
         {
-            throw new InvalidOperationException("Can't read the next message because the previous read is still in progress.");
+            throw new InvalidOperationException(_stopped
+                ? "Can't read messages after the request is complete."
+                : "Can't read the next message because the previous read is still in progress.");
         }
 
         _current = null;
@@ -36,7 +41,7 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         }
 
         _current = reading.Result;
-        Volatile.Write(ref _reading, 0);
+        _gate.Release();
         return _current is null ? False : True;
     }
 
@@ -50,6 +55,17 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         }
 
         return ReadLinkedAsync(cancellationToken, call);
+    }
+
+    /// <summary>Ends reading with the call: the pipe then serves another request, which a left-over read must not see.</summary>
+    public async ValueTask StopAsync()
+    {
+        _stopped = true;
+        if (!_gate.Wait(0, CancellationToken.None))
+        {
+            _pipe.CancelPendingRead();
+            await _gate.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     private async ValueTask<TRequest?> ReadLinkedAsync(CancellationToken first, CancellationToken second)
@@ -67,13 +83,14 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         }
         finally
         {
-            Volatile.Write(ref _reading, 0);
+            _gate.Release();
         }
     }
 
     private async ValueTask<TRequest?> ReadCoreAsync(CancellationToken cancellationToken)
     {
         int needed = MessageFraming.HeaderSize;
+        bool compressed = false;
         while (true)
         {
             ReadResult result;
@@ -90,12 +107,13 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
             ReadOnlySequence<byte> buffer = result.Buffer;
             if (needed == MessageFraming.HeaderSize && buffer.Length >= MessageFraming.HeaderSize)
             {
-                needed += ReadHeader(buffer);
+                (int length, compressed) = ReadHeader(buffer);
+                needed += length;
             }
 
             if (buffer.Length >= needed)
             {
-                return Deserialize(buffer, needed);
+                return Deserialize(buffer, needed, compressed);
             }
 
             // Examining everything is what opens the HTTP/2 window for the rest of a message larger than it.
@@ -114,7 +132,7 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         }
     }
 
-    private int ReadHeader(in ReadOnlySequence<byte> buffer)
+    private (int Length, bool Compressed) ReadHeader(in ReadOnlySequence<byte> buffer)
     {
         try
         {
@@ -127,12 +145,20 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         }
     }
 
-    private TRequest Deserialize(ReadOnlySequence<byte> buffer, int frameLength)
+    private TRequest Deserialize(ReadOnlySequence<byte> buffer, int frameLength, bool compressed)
     {
         SequencePosition end = buffer.GetPosition(frameLength);
+        PooledBuffer? unpacked = null;
         try
         {
-            _deserialization.Set(buffer.Slice(buffer.GetPosition(MessageFraming.HeaderSize), end));
+            ReadOnlySequence<byte> payload = buffer.Slice(buffer.GetPosition(MessageFraming.HeaderSize), end);
+            if (compressed)
+            {
+                unpacked = new PooledBuffer();
+                payload = Unpack(payload, unpacked);
+            }
+
+            _deserialization.Set(payload);
             return deserialize(_deserialization);
         }
         catch (Exception exception) when (exception is not RpcException)
@@ -143,7 +169,20 @@ internal sealed class RequestStreamReader<TRequest>(HttpServerCallContext contex
         finally
         {
             _deserialization.Clear();
+            unpacked?.Release();
             _pipe.AdvanceTo(end);
         }
+    }
+
+    private ReadOnlySequence<byte> Unpack(in ReadOnlySequence<byte> payload, PooledBuffer unpacked)
+    {
+        string? encoding = context.HttpContext.Request.Headers[GrpcHeaders.Encoding];
+        if (!string.Equals(encoding, GrpcHeaders.GzipEncoding, StringComparison.OrdinalIgnoreCase))
+        {
+            throw MessageFraming.UnexpectedlyCompressed();
+        }
+
+        GzipMessage.Unpack(payload, unpacked, _maxMessageSize);
+        return new ReadOnlySequence<byte>(unpacked.Written);
     }
 }

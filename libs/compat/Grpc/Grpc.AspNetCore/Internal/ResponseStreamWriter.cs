@@ -50,7 +50,7 @@ internal sealed class ResponseStreamWriter<TResponse>(HttpServerCallContext cont
         }
         catch when (_serialization.IsBroken)
         {
-            context.Abort();
+            context.Abort(Http2Error.Internal);
             throw;
         }
         finally

@@ -13,19 +13,19 @@ internal sealed class ServiceBinder<TService>(GrpcServer server) : ServiceBinder
 {
     private readonly ServiceActivator<TService> _activator = new();
 
-    public List<(IMethod Method, RequestDelegate Handler)> Methods { get; } = [];
+    /// <summary>Each method with the attributes of its implementation and of the service, such as authorization.</summary>
+    public List<(IMethod Method, RequestDelegate Handler, object[] Attributes)> Methods { get; } = [];
 
     public void Bind()
     {
-        (MethodInfo bind, _) = FindBindMethod();
-        bind.Invoke(null, [this, null]);
+        FindBindMethod().Invoke(null, [this, null]);
     }
 
     public override void AddMethod<TRequest, TResponse>(
         Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
     {
         var invoke = Find<UnaryInvoker<TService, TRequest, TResponse>>(method, typeof(TRequest), typeof(ServerCallContext));
-        Methods.Add((method, new UnaryHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+        Add(method, invoke.Method, new UnaryHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync);
     }
 
     public override void AddMethod<TRequest, TResponse>(
@@ -33,7 +33,7 @@ internal sealed class ServiceBinder<TService>(GrpcServer server) : ServiceBinder
     {
         var invoke = Find<ClientStreamingInvoker<TService, TRequest, TResponse>>(
             method, typeof(IAsyncStreamReader<TRequest>), typeof(ServerCallContext));
-        Methods.Add((method, new ClientStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+        Add(method, invoke.Method, new ClientStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync);
     }
 
     public override void AddMethod<TRequest, TResponse>(
@@ -41,7 +41,7 @@ internal sealed class ServiceBinder<TService>(GrpcServer server) : ServiceBinder
     {
         var invoke = Find<ServerStreamingInvoker<TService, TRequest, TResponse>>(
             method, typeof(TRequest), typeof(IServerStreamWriter<TResponse>), typeof(ServerCallContext));
-        Methods.Add((method, new ServerStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+        Add(method, invoke.Method, new ServerStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync);
     }
 
     public override void AddMethod<TRequest, TResponse>(
@@ -49,10 +49,10 @@ internal sealed class ServiceBinder<TService>(GrpcServer server) : ServiceBinder
     {
         var invoke = Find<DuplexStreamingInvoker<TService, TRequest, TResponse>>(
             method, typeof(IAsyncStreamReader<TRequest>), typeof(IServerStreamWriter<TResponse>), typeof(ServerCallContext));
-        Methods.Add((method, new DuplexStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync));
+        Add(method, invoke.Method, new DuplexStreamingHandler<TService, TRequest, TResponse>(server, _activator, method, invoke).HandleAsync);
     }
 
-    private static (MethodInfo Bind, Type Base) FindBindMethod()
+    private static MethodInfo FindBindMethod()
     {
         for (Type? type = typeof(TService); type is not null; type = type.BaseType)
         {
@@ -66,13 +66,16 @@ internal sealed class ServiceBinder<TService>(GrpcServer server) : ServiceBinder
                     ? throw new InvalidOperationException(
                         $"{attribute.BindType.Name} has no static method {attribute.BindMethodName}(ServiceBinderBase, {type.Name}), "
                         + $"which the BindServiceMethod attribute of {type.Name} names.")
-                    : (bind, type);
+                    : bind;
             }
         }
 
         throw new InvalidOperationException(
             $"{typeof(TService).Name} is no gRPC service: neither it nor a base class has the BindServiceMethod attribute.");
     }
+
+    private void Add(IMethod method, MethodInfo implementation, RequestDelegate handler) => Methods.Add(
+        (method, handler, [.. typeof(TService).GetCustomAttributes(inherit: true), .. implementation.GetCustomAttributes(inherit: true)]));
 
     private static TInvoker Find<TInvoker>(IMethod method, params Type[] parameters)
         where TInvoker : Delegate

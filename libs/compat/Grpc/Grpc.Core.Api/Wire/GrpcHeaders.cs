@@ -12,6 +12,7 @@ internal static class GrpcHeaders
     public const string Encoding = "grpc-encoding";
     public const string AcceptEncoding = "grpc-accept-encoding";
     public const string IdentityEncoding = "identity";
+    public const string GzipEncoding = "gzip";
 
     /// <summary>Headers of the protocol itself, which are no metadata.</summary>
     private static readonly FrozenSet<string> Reserved = new[]

@@ -38,7 +38,13 @@ internal sealed class ResponseMessageReader(Stream stream, int? maxMessageSize)
             return false;
         }
 
-        int length = MessageFraming.ReadHeader(_buffer.AsSpan(_start, MessageFraming.HeaderSize), maxMessageSize);
+        (int length, bool compressed) = MessageFraming.ReadHeader(
+            _buffer.AsSpan(_start, MessageFraming.HeaderSize), maxMessageSize);
+        if (compressed)
+        {
+            throw MessageFraming.UnexpectedlyCompressed();
+        }
+
         if (!await FillAsync(MessageFraming.HeaderSize + length, cancellationToken).ConfigureAwait(false))
         {
             throw Incomplete();
