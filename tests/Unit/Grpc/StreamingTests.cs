@@ -227,7 +227,7 @@ public sealed class StreamingTests
         for (int written = 0; written < most; written++)
         {
             _pending = write();
-            if (await Task.WhenAny(_pending, Task.Delay(TimeSpan.FromMilliseconds(700))) != _pending)
+            if (await Task.WhenAny(_pending, Task.Delay(TimeSpan.FromSeconds(1.5))) != _pending)
             {
                 return written;
             }
