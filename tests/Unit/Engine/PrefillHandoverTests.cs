@@ -184,6 +184,28 @@ public class PrefillHandoverTests
     }
 
     [Fact]
+    public async Task A_sink_that_throws_in_the_last_chunk_does_not_shift_the_others_logits()
+    {
+        using var model = new HashModel();
+        var gate = new StepGate(model);
+        await using var engine = new InferenceEngine(model, Options);
+        await using IGeneration first = engine.Submit(Request(Prompt(2), maxTokens: 2));
+        await gate.AtStepAsync(1);
+        IPrefillSink sink = Substitute.For<IPrefillSink>();
+        sink.When(s => s.OnStarted(Arg.Any<BlockLease>(), Arg.Any<int>())).Do(call => call.Arg<BlockLease>().Dispose());
+        sink.When(s => s.OnBlocksWritten(1, Arg.Any<int>(), Arg.Any<int>())).Do(_ => ThrowIf(true));
+        engine.SubmitPrefill(Request(Prompt(6, 2)), sink, CancellationToken.None);
+        GenerationRequest behind = Request(Prompt(5, 3), maxTokens: 6);
+        IGeneration other = engine.Submit(behind);
+        gate.Open();
+
+        Oracle.AssertSame(Oracle.Generate(behind, model), await other.ReadToEndAsync(), "the one behind");
+        Assert.True(model.MostSequences >= 3);
+        await engine.AssertNoBlockHeldAsync();
+        sink.Received(1).OnFailed(Arg.Any<GenerationException>());
+    }
+
+    [Fact]
     public async Task A_prompt_for_another_worker_keeps_its_blocks_when_others_need_some()
     {
         using var model = new HashModel(blocks: 13);

@@ -121,6 +121,7 @@ public class RandomWorkloadTests
         }
 
         Oracle.AssertSame(expected, tokens, request.Id);
+        Assert.InRange(generation.CachedTokens, 0, request.Prompt.Length - 1);
         Assert.True(fits || tokens.Count == patience);
         return false;
     }

@@ -103,6 +103,27 @@ public class ReservationTests
     }
 
     [Fact]
+    public async Task Blocks_that_are_given_back_go_to_the_next_at_once()
+    {
+        using var model = new HashModel(blocks: 4);
+        await using var engine = new InferenceEngine(model, Options);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        (BlockLease held, _) = await engine.ReserveAsync([], 4, CancellationToken.None);
+        for (int i = 0; i < 40; i++)
+        {
+            Task<(BlockLease Blocks, int)> next = engine.ReserveAsync([], 4, CancellationToken.None).AsTask();
+            await UntilAsync(() => engine.Status.Waiting == 1, "it waits");
+            await Task.Delay(5);
+            held.Dispose();
+            held = (await next.WaitAsync(Deadline)).Blocks;
+        }
+
+        // Not only when the engine looks up by itself, which it does every second.
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(15), $"{watch.Elapsed}");
+        held.Dispose();
+    }
+
+    [Fact]
     public async Task Many_waits_cancelled_at_random_leave_every_block_free()
     {
         using var model = new HashModel(blocks: 12);

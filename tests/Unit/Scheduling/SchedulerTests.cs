@@ -221,6 +221,49 @@ public class SchedulerTests
     }
 
     [Fact]
+    public async Task A_reservation_without_room_is_passed_by_nobody()
+    {
+        _pool = new BlockPool(6, BlockSize);
+        Scheduler scheduler = NewScheduler(budget: 64);
+        BlockLease some = _pool.TryReserve([], 3, out _)!;
+        var large = new Reservation([], 4);
+        var small = new Reservation([], 1);
+        scheduler.Enqueue(large);
+        scheduler.Enqueue(small);
+        Sequence sequence = Enqueue(scheduler, 3);
+
+        Assert.Empty(Step(scheduler));
+        Assert.False(small.Granted.IsCompleted);
+
+        some.Dispose();
+        Assert.Equal([(sequence, 3)], Step(scheduler));
+        (await large.Granted).Blocks.Dispose();
+        (await small.Granted).Blocks.Dispose();
+    }
+
+    [Fact]
+    public async Task A_wait_that_is_cancelled_while_it_is_granted_keeps_no_block()
+    {
+        int granted = 0;
+        for (int i = 0; i < 20_000; i++)
+        {
+            var reservation = new Reservation([], 3);
+            Parallel.Invoke(
+                () => reservation.TryGrant(_pool, keepAvailable: 0),
+                () => reservation.Cancel(new CancellationToken(canceled: true)));
+            if (reservation.Granted.IsCompletedSuccessfully)
+            {
+                granted++;
+                (await reservation.Granted).Blocks.Dispose();
+            }
+
+            Assert.Equal(0, _pool.Counts.Referenced);
+        }
+
+        Assert.InRange(granted, 1, 19_999);
+    }
+
+    [Fact]
     public void Prefill_tokens_count_what_is_not_computed()
     {
         Scheduler scheduler = NewScheduler(budget: 20);
