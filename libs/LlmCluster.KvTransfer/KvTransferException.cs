@@ -65,6 +65,7 @@ public sealed class KvTransferException(KvTransferError error, string message, E
             generation.Message,
             generation),
         OperationCanceledException => new KvTransferException(KvTransferError.Cancelled, "The transfer was cancelled.", exception),
+        IOException => new KvTransferException(KvTransferError.Unavailable, $"The connection broke: {exception.Message}", exception),
         TimeoutException => new KvTransferException(KvTransferError.DeadlineExceeded, exception.Message, exception),
         _ => new KvTransferException(KvTransferError.Internal, $"The transfer failed: {exception.Message}", exception),
     };

@@ -16,6 +16,9 @@ internal static partial class KvReceiverLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sequence {Sequence}, attempt {Epoch}: transfer failed ({Error}): {Problem}; {Published} blocks stay cached")]
     public static partial void Failed(ILogger logger, SequenceKey sequence, int epoch, KvTransferError error, string problem, int published);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Transfers} transfers did not end within {Limit} after they were cancelled")]
+    public static partial void HandlersLeft(ILogger logger, int transfers, TimeSpan limit);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Dropping sequence {Sequence} failed")]
     public static partial void DropFailed(ILogger logger, string sequence, Exception exception);
 }

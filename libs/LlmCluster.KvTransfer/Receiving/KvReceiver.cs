@@ -98,13 +98,20 @@ public sealed class KvReceiver : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends every transfer and every wait; returns when all blocks of transfers are released.</summary>
+    /// <summary>Ends every transfer and every wait; returns when all blocks of transfers are released. May be called twice.</summary>
     public async ValueTask DisposeAsync()
     {
         await _sweeper.DisposeAsync().ConfigureAwait(false);
         (List<IGeneration> unclaimed, Task handlersEnded) = _table.Stop();
         await DisposeAllAsync(unclaimed).ConfigureAwait(false);
-        await handlersEnded.WaitAsync(_options.SupersedeTimeout, _time).ConfigureAwait(false);
+        try
+        {
+            await handlersEnded.WaitAsync(_options.SupersedeTimeout, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            KvReceiverLog.HandlersLeft(_logger, LiveTransfers, _options.SupersedeTimeout);
+        }
     }
 
     /// <summary>Drops what nobody claimed in time.</summary>

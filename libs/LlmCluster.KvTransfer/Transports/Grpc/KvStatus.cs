@@ -34,7 +34,9 @@ public static class KvStatus
             StatusCode.Aborted => KvTransferError.Dropped,
             StatusCode.Unavailable => KvTransferError.Unavailable,
             StatusCode.DeadlineExceeded => KvTransferError.DeadlineExceeded,
-            StatusCode.Cancelled => KvTransferError.Cancelled,
+
+            // Not by us: the stream was reset, as an ending worker does.
+            StatusCode.Cancelled => KvTransferError.Unavailable,
             _ => KvTransferError.Internal,
         },
         $"Decode worker {receiver.GetLeftPart(UriPartial.Authority)}: {exception.Status.Detail}",

@@ -1,0 +1,61 @@
+using LlmCluster.Cluster;
+using LlmCluster.Inference.Engine;
+using LlmCluster.Inference.Execution;
+using LlmCluster.Inference.Tokenization;
+using LlmCluster.KvTransfer.Receiving;
+using LlmCluster.KvTransfer.Sending;
+using LlmCluster.KvTransfer.Transports;
+using LlmCluster.KvTransfer.Transports.Grpc;
+using LlmCluster.Worker.Generate;
+using LlmCluster.Worker.Prefilling;
+using LlmCluster.Worker.Sequences;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LlmCluster.Worker.Hosting;
+
+/// <summary>The parts of a worker and what it serves. What the container creates it also disposes of, last made first.</summary>
+internal static class WorkerServices
+{
+    public static void AddWorker(this IServiceCollection services, WorkerOptions options, string id, IModelRunner runner, Func<ITokenizer> tokenizer)
+    {
+        services.AddSingleton<IInferenceEngine>(provider =>
+            new InferenceEngine(runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>()));
+        services.AddSingleton<IKvTransport, GrpcKvTransport>();
+        services.AddSingleton(provider => new KvReceiver(
+            provider.GetRequiredService<IInferenceEngine>(), options.Receiver, logger: provider.GetRequiredService<ILogger<KvReceiver>>()));
+        services.AddSingleton(provider => new KvSender(
+            provider.GetRequiredService<IInferenceEngine>(), provider.GetRequiredService<IKvTransport>(), options.Sender));
+        services.AddSingleton(provider => new WorkerStatusSource(
+            options,
+            id,
+            provider.GetRequiredService<IInferenceEngine>(),
+            provider.GetRequiredService<KvReceiver>(),
+            provider.GetRequiredService<KvSender>()));
+        services.AddSingleton<ISequenceSource, WorkerSequenceSource>();
+        services.AddSingleton(_ => tokenizer());
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = GrpcKvTransport.MaxMessageBytes;
+            grpc.MaxSendMessageSize = GrpcKvTransport.MaxMessageBytes;
+        });
+        services.AddGrpcHealthChecks().AddCheck<ReadyHealthCheck>("ready");
+    }
+
+    public static void UseWorker(this WebApplication app, WorkerRole role)
+    {
+        app.MapStatus();
+        app.MapGrpcHealthChecksService();
+        if (role is WorkerRole.Prefill or WorkerRole.Mixed)
+        {
+            app.MapGrpcService<PrefillService>();
+        }
+
+        if (role is WorkerRole.Decode or WorkerRole.Mixed)
+        {
+            app.MapGrpcService<KvTransferService>();
+            app.MapGenerate();
+        }
+    }
+}
