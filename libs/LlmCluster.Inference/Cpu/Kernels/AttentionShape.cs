@@ -45,11 +45,35 @@ internal unsafe struct AttentionShape
     /// <summary>Bytes from one token of a block to the next.</summary>
     public readonly nint TokenBytes => (nint)KvHeads * HeadDim * (Dtype == KvDtype.F32 ? sizeof(float) : sizeof(ushort));
 
-    /// <summary>First key of <paramref name="kvHead"/> at <paramref name="position"/>.</summary>
-    public readonly byte* Key(int* blockTable, int position, int kvHead)
+    /// <summary>Bytes of one head of one token.</summary>
+    public readonly nint HeadBytes => (nint)HeadDim * (Dtype == KvDtype.F32 ? sizeof(float) : sizeof(ushort));
+
+    /// <summary>
+    /// Finds the keys of consecutive positions of a sequence.
+    /// </summary>
+    /// <param name="task">The sequence and the KV head.</param>
+    /// <param name="first">First position.</param>
+    /// <param name="end">Position after the last.</param>
+    /// <param name="keys">Receives the addresses.</param>
+    public readonly void FindKeys(in AttentionTask task, int first, int end, uint** keys)
     {
-        int block = blockTable[position / BlockSize];
-        return Pool + (block * BlockBytes) + (position % BlockSize * TokenBytes) + (kvHead * (TokenBytes / KvHeads));
+        int block = first / BlockSize;
+        int slot = first - (block * BlockSize);
+        nint tokenBytes = TokenBytes;
+        nint headOffset = task.KvHead * HeadBytes;
+        while (first < end)
+        {
+            byte* key = Pool + (task.BlockTable[block++] * BlockBytes) + (slot * tokenBytes) + headOffset;
+            int count = Math.Min(BlockSize - slot, end - first);
+            for (int i = 0; i < count; i++)
+            {
+                *keys++ = (uint*)key;
+                key += tokenBytes;
+            }
+
+            first += count;
+            slot = 0;
+        }
     }
 
     /// <summary>Bytes from a key to the value at the same position.</summary>

@@ -34,6 +34,52 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
         Avx2.And(Avx.LoadVector256((uint*)words), Vector256.Create(0xFFFF0000u)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Widen(ushort* source) =>
+        Avx2.ShiftLeftLogical(Avx2.ConvertToVector256Int32(Sse2.LoadVector128(source)), 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposeWords(uint** rows, int first, uint* destination, int stride)
+    {
+        // First within the 4 × 4 squares of 128-bit lanes, then the lanes themselves.
+        Vector256<float> r0 = Avx.LoadVector256((float*)(rows[0] + first));
+        Vector256<float> r1 = Avx.LoadVector256((float*)(rows[1] + first));
+        Vector256<float> r2 = Avx.LoadVector256((float*)(rows[2] + first));
+        Vector256<float> r3 = Avx.LoadVector256((float*)(rows[3] + first));
+        Vector256<float> r4 = Avx.LoadVector256((float*)(rows[4] + first));
+        Vector256<float> r5 = Avx.LoadVector256((float*)(rows[5] + first));
+        Vector256<float> r6 = Avx.LoadVector256((float*)(rows[6] + first));
+        Vector256<float> r7 = Avx.LoadVector256((float*)(rows[7] + first));
+        Vector256<double> t0 = Avx.UnpackLow(r0, r1).AsDouble();
+        Vector256<double> t1 = Avx.UnpackHigh(r0, r1).AsDouble();
+        Vector256<double> t2 = Avx.UnpackLow(r2, r3).AsDouble();
+        Vector256<double> t3 = Avx.UnpackHigh(r2, r3).AsDouble();
+        Vector256<double> t4 = Avx.UnpackLow(r4, r5).AsDouble();
+        Vector256<double> t5 = Avx.UnpackHigh(r4, r5).AsDouble();
+        Vector256<double> t6 = Avx.UnpackLow(r6, r7).AsDouble();
+        Vector256<double> t7 = Avx.UnpackHigh(r6, r7).AsDouble();
+        r0 = Avx.UnpackLow(t0, t2).AsSingle();
+        r1 = Avx.UnpackHigh(t0, t2).AsSingle();
+        r2 = Avx.UnpackLow(t1, t3).AsSingle();
+        r3 = Avx.UnpackHigh(t1, t3).AsSingle();
+        r4 = Avx.UnpackLow(t4, t6).AsSingle();
+        r5 = Avx.UnpackHigh(t4, t6).AsSingle();
+        r6 = Avx.UnpackLow(t5, t7).AsSingle();
+        r7 = Avx.UnpackHigh(t5, t7).AsSingle();
+        float* to = (float*)destination;
+        Avx.Store(to + (0 * stride), Avx.Permute2x128(r0, r4, 0x20));
+        Avx.Store(to + (1 * stride), Avx.Permute2x128(r1, r5, 0x20));
+        Avx.Store(to + (2 * stride), Avx.Permute2x128(r2, r6, 0x20));
+        Avx.Store(to + (3 * stride), Avx.Permute2x128(r3, r7, 0x20));
+        Avx.Store(to + (4 * stride), Avx.Permute2x128(r0, r4, 0x31));
+        Avx.Store(to + (5 * stride), Avx.Permute2x128(r1, r5, 0x31));
+        Avx.Store(to + (6 * stride), Avx.Permute2x128(r2, r6, 0x31));
+        Avx.Store(to + (7 * stride), Avx.Permute2x128(r3, r7, 0x31));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* address) => Sse.Prefetch0(address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => Avx.Add(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,6 +109,18 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
     {
         Vector256<int> biased = Avx2.Add(Avx.ConvertToVector256Int32(exponent), Vector256.Create(127));
         return Avx.Multiply(value, Avx2.ShiftLeftLogical(biased, 23).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ZeroBelow(Vector256<float> value, Vector256<float> x, Vector256<float> limit) =>
+        Vector256.AndNot(value, Vector256.LessThan(x, limit));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Between(Vector256<float> value, int low, int high, Vector256<float> other)
+    {
+        Vector256<int> lane = Vector256<int>.Indices;
+        Vector256<int> inside = Vector256.GreaterThanOrEqual(lane, Vector256.Create(low)) & Vector256.LessThan(lane, Vector256.Create(high));
+        return Vector256.ConditionalSelect(inside.AsSingle(), value, other);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

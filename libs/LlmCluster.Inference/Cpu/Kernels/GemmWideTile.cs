@@ -13,6 +13,9 @@ internal static unsafe class GemmWideTile<S, V>
     /// <summary>Pairs of vectors that a tile runs over.</summary>
     public const int Pairs = 4;
 
+    // How far ahead weights are asked for: further than the processor looks by itself at the end of a page.
+    private const int PrefetchBytes = 1024;
+
     /// <summary>Panels that a tile runs over.</summary>
     public static int Panels => Pairs * S.Lanes / Panel.Half;
 
@@ -114,6 +117,7 @@ internal static unsafe class GemmWideTile<S, V>
             V x0 = S.SplatAt(left);
             V x1 = R.Value > 1 ? S.SplatAt(left + 1) : x0;
             V x2 = R.Value > 2 ? S.SplatAt(left + 2) : x0;
+            S.Prefetch(right0 + PrefetchBytes);
             V low = F.Low(right0);
             V high = F.High(right0);
             low00 = S.MultiplyAdd(x0, low, low00);
@@ -131,6 +135,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right0 += F.Stride;
+            S.Prefetch(right1 + PrefetchBytes);
             low = F.Low(right1);
             high = F.High(right1);
             low01 = S.MultiplyAdd(x0, low, low01);
@@ -148,6 +153,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right1 += F.Stride;
+            S.Prefetch(right2 + PrefetchBytes);
             low = F.Low(right2);
             high = F.High(right2);
             low02 = S.MultiplyAdd(x0, low, low02);
@@ -165,6 +171,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right2 += F.Stride;
+            S.Prefetch(right3 + PrefetchBytes);
             low = F.Low(right3);
             high = F.High(right3);
             low03 = S.MultiplyAdd(x0, low, low03);

@@ -31,6 +31,21 @@ internal unsafe interface ISimd<V>
     /// <summary>Upper halves of 32-bit words, as bfloat16.</summary>
     static abstract V HighHalves(byte* words);
 
+    /// <summary>Consecutive bfloat16 numbers.</summary>
+    static abstract V Widen(ushort* source);
+
+    /// <summary>
+    /// Transposes a square of 32-bit words as wide as a vector: <c>destination[i][j] = rows[j][first + i]</c>.
+    /// </summary>
+    /// <param name="rows">One address for each row.</param>
+    /// <param name="first">First word of each row.</param>
+    /// <param name="destination">First word of the result.</param>
+    /// <param name="stride">Words from one row of the result to the next.</param>
+    static abstract void TransposeWords(uint** rows, int first, uint* destination, int stride);
+
+    /// <summary>Brings a cache line near, if the processor has a way to ask for it.</summary>
+    static abstract void Prefetch(byte* address);
+
     static abstract V Add(V a, V b);
 
     static abstract V Subtract(V a, V b);
@@ -51,6 +66,12 @@ internal unsafe interface ISimd<V>
 
     /// <summary>value · 2^exponent for integers in [-126, 127].</summary>
     static abstract V ScaleByPowerOfTwo(V value, V exponent);
+
+    /// <summary>Zero in the lanes where <paramref name="x"/> is below <paramref name="limit"/>, else the value.</summary>
+    static abstract V ZeroBelow(V value, V x, V limit);
+
+    /// <summary>The value in the lanes from <paramref name="low"/> to before <paramref name="high"/>, else the other.</summary>
+    static abstract V Between(V value, int low, int high, V other);
 
     /// <summary>Sum of the lanes, as a fixed tree.</summary>
     static abstract float Sum(V value);

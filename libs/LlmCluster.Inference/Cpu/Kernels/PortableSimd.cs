@@ -35,6 +35,26 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
         (Vector128.Load((uint*)words) & Vector128.Create(0xFFFF0000u)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Widen(ushort* source) => (Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)source).AsUInt16()) << 16).AsSingle();
+
+    public static void TransposeWords(uint** rows, int first, uint* destination, int stride)
+    {
+        for (int row = 0; row < Lanes; row++)
+        {
+            uint* source = rows[row] + first;
+            for (int i = 0; i < Lanes; i++)
+            {
+                destination[(i * stride) + row] = source[i];
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* address)
+    {
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -64,11 +84,28 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
         value * ((Vector128.ConvertToInt32(exponent) + Vector128.Create(127)) << 23).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Vector128<float> value) =>
-        (value.GetElement(0) + value.GetElement(2)) + (value.GetElement(1) + value.GetElement(3));
+    public static Vector128<float> ZeroBelow(Vector128<float> value, Vector128<float> x, Vector128<float> limit) =>
+        Vector128.AndNot(value, Vector128.LessThan(x, limit));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Largest(Vector128<float> value) => MathF.Max(
-        MathF.Max(value.GetElement(0), value.GetElement(2)),
-        MathF.Max(value.GetElement(1), value.GetElement(3)));
+    public static Vector128<float> Between(Vector128<float> value, int low, int high, Vector128<float> other)
+    {
+        Vector128<int> lane = Vector128<int>.Indices;
+        Vector128<int> inside = Vector128.GreaterThanOrEqual(lane, Vector128.Create(low)) & Vector128.LessThan(lane, Vector128.Create(high));
+        return Vector128.ConditionalSelect(inside.AsSingle(), value, other);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector128<float> value)
+    {
+        Vector128<float> pairs = value + Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1));
+        return pairs.ToScalar() + pairs.GetElement(1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Largest(Vector128<float> value)
+    {
+        Vector128<float> pairs = Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
 }

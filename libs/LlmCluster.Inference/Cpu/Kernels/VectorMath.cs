@@ -31,6 +31,10 @@ internal static class VectorMath<S, V>
         return S.ScaleByPowerOfTwo(p, n);
     }
 
+    /// <summary>e^x, and exactly zero for x below -87, minus infinity included.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V ExpOrZero(V x) => S.ZeroBelow(Exp(x), x, S.Splat(-87f));
+
     /// <summary>x · sigmoid(x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Silu(V x) => S.Divide(x, S.Add(S.Splat(1f), Exp(S.Subtract(S.Splat(0f), x))));

@@ -1,0 +1,119 @@
+using System.Runtime.CompilerServices;
+
+namespace LlmCluster.Inference.Cpu.Kernels;
+
+/// <summary>What an online softmax keeps of each row between tiles of keys.</summary>
+internal unsafe struct SoftmaxState
+{
+    /// <summary>Floats that hold a row's sum of weights lane by lane.</summary>
+    public const int SumLanes = 16;
+
+    /// <summary>Largest score of each row so far.</summary>
+    public float* Largest;
+
+    /// <summary>Sum of each row's weights so far, against that score; <see cref="SumLanes"/> floats a row.</summary>
+    public float* Sums;
+
+    /// <summary>Weighted sum of each row's values so far, against that score.</summary>
+    public float* Result;
+
+    /// <summary>Floats from one row of <see cref="Result"/> to the next.</summary>
+    public int Width;
+}
+
+/// <summary>The online softmax (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018) over tiles of 32 keys.</summary>
+internal static unsafe class Softmax<S, V>
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    private const int TileKeys = AttentionShape.TileKeys;
+
+    /// <summary>
+    /// Turns rows of 32 scores into weights against the largest score so far, and brings what each row has summed up to
+    /// now to the same measure.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Rows(float* scores, int rows, in SoftmaxState state, int first)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            Rescale(scores + (i * TileKeys), state, first + i);
+        }
+
+        // A loop of its own: nothing in it waits for the row before.
+        float* sums = state.Sums + (first * SoftmaxState.SumLanes);
+        float* largest = state.Largest + first;
+        for (int i = 0; i < rows; i++)
+        {
+            V sum = S.Load(sums);
+
+            // Finite, as a row may not have met a key yet.
+            V measure = S.Max(S.Splat(largest[i]), S.Splat(float.MinValue));
+            for (int key = 0; key < TileKeys; key += S.Lanes)
+            {
+                V weight = VectorMath<S, V>.ExpOrZero(S.Subtract(S.Load(scores + key), measure));
+                S.Store(scores + key, weight);
+                sum = S.Add(sum, weight);
+            }
+
+            S.Store(sums, sum);
+            scores += TileKeys;
+            sums += SoftmaxState.SumLanes;
+        }
+    }
+
+    /// <summary>Gives the keys before <paramref name="low"/> and from <paramref name="high"/> on a score of minus infinity: no weight.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Mask(float* scores, int low, int high)
+    {
+        for (int i = 0; i < TileKeys; i += S.Lanes)
+        {
+            S.Store(scores + i, S.Between(S.Load(scores + i), low - i, high - i, S.Splat(float.NegativeInfinity)));
+        }
+    }
+
+    /// <summary>Divides a row's weighted sum by the sum of its weights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Finish(in SoftmaxState state, int row)
+    {
+        float* result = state.Result + (row * state.Width);
+        V sum = S.Splat(S.Sum(S.Load(state.Sums + (row * SoftmaxState.SumLanes))));
+        for (int i = 0; i < state.Width; i += S.Lanes)
+        {
+            // Keys of weight zero may leave a zero with either sign; adding zero gives it the positive one.
+            S.Store(result + i, S.Add(S.Divide(S.Load(result + i), sum), S.Splat(0f)));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Rescale(float* scores, in SoftmaxState state, int row)
+    {
+        V most = S.Load(scores);
+        for (int i = S.Lanes; i < TileKeys; i += S.Lanes)
+        {
+            most = S.Max(most, S.Load(scores + i));
+        }
+
+        float before = state.Largest[row];
+        float largest = S.Largest(most);
+        if (!(largest > before))
+        {
+            // e^0 is exactly 1, so that leaving the factor out when nothing grew changes no bit.
+            return;
+        }
+
+        V factor = VectorMath<S, V>.ExpOrZero(S.Splat(before - largest));
+        state.Largest[row] = largest;
+        Scale(state.Sums + (row * SoftmaxState.SumLanes), S.Lanes, factor);
+        Scale(state.Result + (row * state.Width), state.Width, factor);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scale(float* values, int count, V factor)
+    {
+        for (int i = 0; i < count; i += S.Lanes)
+        {
+            S.Store(values + i, S.Multiply(S.Load(values + i), factor));
+        }
+    }
+}
