@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace LlmCluster.Inference.Cpu.Threading;
 
@@ -47,6 +48,9 @@ internal sealed class ThreadTeam : IDisposable
 
     /// <summary>Threads that work, the caller counted.</summary>
     public int Threads => _workers.Length + 1;
+
+    /// <summary>Threads that sleep until there is work.</summary>
+    internal int Sleeping => Volatile.Read(ref _parked);
 
     /// <summary>
     /// Does all items and returns when they are done. Only one thread at a time may call this.
@@ -219,10 +223,10 @@ internal sealed class ThreadTeam : IDisposable
     }
 
     // Alone on its cache lines: threads spin on these words.
-    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Explicit, Size = 256)]
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct PaddedLong
     {
-        [System.Runtime.InteropServices.FieldOffset(128)]
+        [FieldOffset(128)]
         public long Value;
     }
 }

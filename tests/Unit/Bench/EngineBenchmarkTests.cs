@@ -1,0 +1,41 @@
+using LlmCluster.Bench.Engine;
+using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Models.Synthetic;
+using Xunit;
+
+namespace LlmCluster.Tests.Unit.Bench;
+
+public sealed class EngineBenchmarkTests
+{
+    [Fact]
+    public void Figures_come_from_the_runs_that_were_asked_for()
+    {
+        var options = new EngineBenchmarkOptions
+        {
+            Preset = ModelPreset.Tiny,
+            Threads = 2,
+            PromptTokens = 50,
+            NewTokens = 5,
+            Parallel = 3,
+            ChunkTokens = 20,
+            Weights = WeightDtype.F32,
+            Runs = 2,
+        };
+
+        EngineBenchmarkResult result = EngineBenchmark.Run(options, new Progress<string>(), TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, result.PrefillRuns.Count);
+        Assert.Equal(2, result.DecodeRuns.Count);
+        Assert.All([.. result.PrefillRuns, .. result.DecodeRuns], rate => Assert.True(rate > 0));
+        Assert.InRange(result.PrefillTokensPerSecond, result.PrefillRuns.Min(), result.PrefillRuns.Max());
+        Assert.Equal(("tiny", "f32", "f32"), (result.Preset, result.Dtype, result.KvDtype));
+    }
+
+    [Fact]
+    public void A_context_that_is_too_long_is_refused()
+    {
+        var options = new EngineBenchmarkOptions { Preset = ModelPreset.Tiny, PromptTokens = 4000, NewTokens = 100 };
+        ArgumentException error = Assert.Throws<ArgumentException>(() => EngineBenchmark.Run(options, new Progress<string>(), CancellationToken.None));
+        Assert.Contains("4096", error.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,174 @@
+using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Kernels;
+using Xunit;
+
+namespace LlmCluster.Tests.Unit.Cpu;
+
+public sealed unsafe class GemmTests
+{
+    public static TheoryData<CpuIsa, WeightDtype> Paths
+    {
+        get
+        {
+            var data = new TheoryData<CpuIsa, WeightDtype>();
+            foreach (CpuIsa isa in Isas.Available)
+            {
+                data.Add(isa, WeightDtype.BF16);
+                data.Add(isa, WeightDtype.F32);
+            }
+
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Products_of_any_shape_agree_with_sums_in_double_precision(CpuIsa isa, WeightDtype dtype)
+    {
+        var random = new Random(11);
+        for (int round = 0; round < 30; round++)
+        {
+            int rows = random.Next(1, 60);
+            int depth = random.Next(1, 900);
+            int columns = random.Next(1, 200);
+            var start = (Start)random.Next(3);
+            using var product = new Product(random, isa, dtype, depth, columns);
+            float[] left = Numbers(random, rows * depth);
+
+            float[] actual = product.Run(left, rows, start, piece: random.Next(1, 5));
+
+            for (int row = 0; row < rows; row++)
+            {
+                for (int column = 0; column < columns; column++)
+                {
+                    (double expected, double magnitude) = product.Expected(left, row, column, start);
+                    double error = Math.Abs(expected - actual[(row * product.Stride) + column]);
+                    Assert.True(error <= 1e-5 * magnitude, $"{rows}×{depth}×{columns}: ({row}, {column}) is off by {error}.");
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void A_row_has_the_same_bits_whatever_rows_stand_beside_it(CpuIsa isa, WeightDtype dtype)
+    {
+        var random = new Random(12);
+        using var product = new Product(random, isa, dtype, depth: 801, columns: 300);
+        float[] left = Numbers(random, 50 * 801);
+        foreach (Start start in Enum.GetValues<Start>())
+        {
+            float[] alone = [.. Enumerable.Range(0, 50).SelectMany(row =>
+                product.Run(left[(row * 801)..((row + 1) * 801)], 1, start, piece: 100, firstRow: row))];
+            for (int rows = 1; rows <= 50; rows++)
+            {
+                float[] together = product.Run(left, rows, start, piece: random.Next(1, 12));
+                Assert.True(
+                    together.AsSpan().SequenceEqual(alone.AsSpan(0, together.Length)),
+                    $"{rows} rows, {start}: bits differ from those of single rows.");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Columns_that_fill_up_a_panel_are_zero(CpuIsa isa, WeightDtype dtype)
+    {
+        var random = new Random(13);
+        using var product = new Product(random, isa, dtype, depth: 20, columns: 33);
+        float[] result = product.Run(Numbers(random, 5 * 20), 5, Start.Zero, piece: 1);
+        Assert.All(result.Chunk(product.Stride), row => Assert.All(row[33..64], value => Assert.Equal(0f, value)));
+    }
+
+    private static float[] Numbers(Random random, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))];
+
+    public enum Start
+    {
+        Zero,
+        Bias,
+        Result,
+    }
+
+    private sealed class Product : IDisposable
+    {
+        private readonly CpuKernels _kernels;
+        private readonly float[] _weights;
+        private readonly float[] _bias;
+        private readonly int _depth;
+        private readonly PackedMatrix _matrix;
+
+        public Product(Random random, CpuIsa isa, WeightDtype dtype, int depth, int columns)
+        {
+            _kernels = CpuKernels.For(isa);
+            _depth = depth;
+            float[] numbers = Numbers(random, depth * columns);
+            _weights = dtype == WeightDtype.F32 ? numbers : [.. numbers.Select(v => Bfloat16.ToSingle(Bfloat16.FromSingle(v)))];
+            _matrix = PackedMatrix.Pack(depth, dtype, 2, new MatrixPart(columns, (c, to) => numbers.AsSpan(c * depth, depth).CopyTo(to)));
+            _bias = new float[_matrix.Width];
+            Numbers(random, columns).CopyTo(_bias, 0);
+            Stride = _matrix.Width + 32;
+        }
+
+        public int Stride { get; }
+
+        public (double Sum, double Magnitude) Expected(float[] left, int row, int column, Start start)
+        {
+            double sum = start switch { Start.Zero => 0, Start.Bias => _bias[column], _ => Before(row, column) };
+            double magnitude = Math.Abs(sum) + 1;
+            for (int k = 0; k < _depth; k++)
+            {
+                double term = (double)left[(row * _depth) + k] * _weights[(column * _depth) + k];
+                sum += term;
+                magnitude += Math.Abs(term);
+            }
+
+            return (sum, magnitude);
+        }
+
+        public float[] Run(float[] left, int rows, Start start, int piece, int firstRow = 0)
+        {
+            var result = new float[rows * Stride];
+            for (int row = 0; row < rows; row++)
+            {
+                for (int column = 0; column < _matrix.Width; column++)
+                {
+                    result[(row * Stride) + column] = start == Start.Result ? Before(firstRow + row, column) : float.NaN;
+                }
+            }
+
+            var packed = new float[rows * _depth];
+            var scratch = new byte[_kernels.GemmScratchBytes];
+            fixed (float* from = left, to = packed, c = result, bias = _bias)
+            fixed (byte* memory = scratch)
+            {
+                for (int row = 0; row < rows; row += _kernels.TileRows)
+                {
+                    int count = Math.Min(_kernels.TileRows, rows - row);
+                    TilePacking.Transpose(from + (row * _depth), _depth, count, _depth, to + (row * _depth), count);
+                }
+
+                var call = new GemmCall
+                {
+                    Left = to,
+                    Rows = rows,
+                    Weights = _matrix,
+                    Result = c,
+                    Stride = Stride,
+                    Accumulate = start == Start.Result,
+                    Bias = start == Start.Bias ? bias : null,
+                };
+                for (int panel = 0; panel < _matrix.Panels; panel += piece)
+                {
+                    _kernels.Gemm(call, panel, Math.Min(panel + piece, _matrix.Panels), memory);
+                }
+            }
+
+            return result;
+        }
+
+        public void Dispose() => _matrix.Dispose();
+
+        private static float Before(int row, int column) => ((row * 31) + column) % 17 / 4f;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Runtime.Intrinsics;
+using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Kernels;
+using Xunit;
+
+namespace LlmCluster.Tests.Unit.Cpu;
+
+/// <summary>The operations that the kernels are built of, on every instruction set that is there.</summary>
+public sealed class SimdTests
+{
+    public static TheoryData<CpuIsa> Paths => [.. Isas.Available];
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Each_operation_does_what_its_name_says(CpuIsa isa)
+    {
+        switch (isa)
+        {
+            case CpuIsa.Avx512:
+                Check<Avx512Simd, Vector512<float>>();
+                break;
+            case CpuIsa.Avx2:
+                Check<Avx2Simd, Vector256<float>>();
+                break;
+            default:
+                Check<PortableSimd, Vector128<float>>();
+                break;
+        }
+    }
+
+    private static void Check<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        ExpIsAccurate<S, V>();
+        LanesAreMaskedAndReduced<S, V>();
+        WordsAreSplitWidenedAndTransposed<S, V>();
+    }
+
+    private static unsafe void ExpIsAccurate<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        float* values = stackalloc float[S.Lanes];
+        for (double x = -86.9; x < 88; x += 0.0137)
+        {
+            S.Store(values, VectorMath<S, V>.Exp(S.Splat((float)x)));
+            double expected = Math.Exp((float)x);
+            Assert.True(Math.Abs(values[S.Lanes - 1] - expected) <= 3e-7 * expected, $"e^{(float)x} is {values[0]}.");
+        }
+
+        S.Store(values, VectorMath<S, V>.Exp(S.Splat(0f)));
+        Assert.Equal(1f, values[0]);
+        S.Store(values, VectorMath<S, V>.ExpOrZero(S.Splat(float.NegativeInfinity)));
+        Assert.Equal(0u, BitConverter.SingleToUInt32Bits(values[0]));
+        S.Store(values, VectorMath<S, V>.ExpOrZero(S.Splat(-100f)));
+        Assert.Equal(0f, values[0]);
+        foreach (float x in (float[])[-1000, -20, -1, 0, 0.5f, 3, 80, 1000])
+        {
+            S.Store(values, VectorMath<S, V>.Silu(S.Splat(x)));
+            double expected = x / (1 + Math.Exp(-x));
+            Assert.True(Math.Abs(values[0] - expected) <= 1e-6 * Math.Abs(expected) + 1e-30, $"silu({x}) is {values[0]}.");
+        }
+    }
+
+    private static unsafe void LanesAreMaskedAndReduced<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var random = new Random(5);
+        float* values = stackalloc float[S.Lanes];
+        float* result = stackalloc float[S.Lanes];
+        for (int round = 0; round < 100; round++)
+        {
+            double sum = 0;
+            float largest = float.NegativeInfinity;
+            for (int i = 0; i < S.Lanes; i++)
+            {
+                values[i] = (float)((random.NextDouble() * 4) - 3);
+                sum += values[i];
+                largest = Math.Max(largest, values[i]);
+            }
+
+            Assert.Equal(sum, S.Sum(S.Load(values)), 1e-5);
+            Assert.Equal(largest, S.Largest(S.Load(values)));
+            int low = random.Next(-3, S.Lanes + 3);
+            int high = random.Next(-3, S.Lanes + 3);
+            S.Store(result, S.Between(S.Load(values), low, high, S.Splat(9f)));
+            for (int i = 0; i < S.Lanes; i++)
+            {
+                Assert.Equal(i >= low && i < high ? values[i] : 9f, result[i]);
+            }
+        }
+    }
+
+    private static unsafe void WordsAreSplitWidenedAndTransposed<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        const int Width = 40;
+        uint[] words = [.. Enumerable.Range(0, S.Lanes * Width).Select(i => ((uint)i * 2654435761u) & 0x3FFF3FFFu)];
+        float* result = stackalloc float[S.Lanes];
+        uint* square = stackalloc uint[S.Lanes * Width];
+        uint** rows = stackalloc uint*[S.Lanes];
+        fixed (uint* source = words)
+        {
+            S.Store(result, S.LowHalves((byte*)source));
+            Assert.Equal(Bfloat16.ToSingle((ushort)words[S.Lanes - 1]), result[S.Lanes - 1]);
+            S.Store(result, S.HighHalves((byte*)source));
+            Assert.Equal(Bfloat16.ToSingle((ushort)(words[S.Lanes - 1] >> 16)), result[S.Lanes - 1]);
+            S.Store(result, S.Widen((ushort*)source));
+            Assert.Equal(Bfloat16.ToSingle((ushort)(words[(S.Lanes / 2) - 1] >> 16)), result[S.Lanes - 1]);
+            for (int i = 0; i < S.Lanes; i++)
+            {
+                // Any order of rows will do.
+                rows[i] = source + ((i * 3 % S.Lanes) * Width);
+            }
+
+            S.TransposeWords(rows, 7, square, Width);
+            for (int i = 0; i < S.Lanes; i++)
+            {
+                for (int j = 0; j < S.Lanes; j++)
+                {
+                    Assert.Equal(rows[j][7 + i], square[(i * Width) + j]);
+                }
+            }
+        }
+    }
+}
