@@ -39,7 +39,7 @@ public sealed class ThreadTeamTests
     public void An_exception_reaches_the_caller_and_the_team_goes_on()
     {
         using var team = new ThreadTeam(2);
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < 1000; i++)
         {
             Assert.Throws<InvalidOperationException>(() => team.Run(new Failing(), 64, 1));
             var work = new Counting(20, 2);

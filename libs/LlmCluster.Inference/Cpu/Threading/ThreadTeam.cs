@@ -53,7 +53,8 @@ internal sealed class ThreadTeam : IDisposable
     internal int Sleeping => Volatile.Read(ref _parked);
 
     /// <summary>
-    /// Does all items and returns when they are done. Only one thread at a time may call this.
+    /// Does all items and returns when they are done. Only one thread at a time may call this. What the work throws is
+    /// thrown here, after every thread has left the work.
     /// </summary>
     /// <param name="work">The work.</param>
     /// <param name="items">Number of items.</param>
@@ -85,22 +86,12 @@ internal sealed class ThreadTeam : IDisposable
             }
         }
 
-        try
-        {
-            TakeItems(0);
-        }
-        finally
-        {
-            // Nobody joins from here on; those inside finish the items that they took.
-            Interlocked.And(ref _state.Value, ~Open);
-            AwaitWorkers();
-        }
+        TakeItems(0);
 
-        if (_failure is { } failure)
-        {
-            _failure = null;
-            failure.Throw();
-        }
+        // Nobody joins from here on; those inside finish the items that they took.
+        Interlocked.And(ref _state.Value, ~Open);
+        AwaitWorkers();
+        Interlocked.Exchange(ref _failure, null)?.Throw();
     }
 
     /// <summary>Ends the threads.</summary>
@@ -135,15 +126,7 @@ internal sealed class ThreadTeam : IDisposable
         {
             if (TryJoin(ref joined))
             {
-                try
-                {
-                    TakeItems(index);
-                }
-                catch (Exception e)
-                {
-                    Volatile.Write(ref _failure, ExceptionDispatchInfo.Capture(e));
-                }
-
+                TakeItems(index);
                 Interlocked.Decrement(ref _state.Value);
                 idleSince = Stopwatch.GetTimestamp();
             }
@@ -175,20 +158,28 @@ internal sealed class ThreadTeam : IDisposable
 
     private static bool MayJoin(long state, long joined) => (state & Open) != 0 && state >> EpochShift != joined;
 
+    // A failure ends this thread's part; the caller throws the last one when all threads are done.
     private void TakeItems(int thread)
     {
-        IParallelWork work = _work!;
-        int items = _items;
-        int grain = _grain;
-        while (true)
+        try
         {
-            long first = Interlocked.Add(ref _next.Value, grain) - grain;
-            if (first >= items)
+            IParallelWork work = _work!;
+            int items = _items;
+            int grain = _grain;
+            while (true)
             {
-                return;
-            }
+                long first = Interlocked.Add(ref _next.Value, grain) - grain;
+                if (first >= items)
+                {
+                    return;
+                }
 
-            work.Run((int)first, (int)Math.Min(first + grain, items), thread);
+                work.Run((int)first, (int)Math.Min(first + grain, items), thread);
+            }
+        }
+        catch (Exception e)
+        {
+            Volatile.Write(ref _failure, ExceptionDispatchInfo.Capture(e));
         }
     }
 
