@@ -59,7 +59,7 @@ public sealed class TokenizerLoadingTests : IDisposable
     [InlineData("model", null, "$: the member \"model\" is missing.")]
     [InlineData("model", """{"type":"Unigram"}""", "$.model: unknown model type \"Unigram\"; known are BPE.")]
     [InlineData("model", """{"type":"BPE","vocab":{"a":"x"},"merges":[]}""", "$.model.vocab: the id of \"a\" must be an integer in 0..16777215.")]
-    [InlineData("model", """{"type":"BPE","vocab":{"a":0},"merges":["a b"]}""", "$.model.merges: merge 0 needs the token \"ab\", which is not in the vocabulary.")]
+    [InlineData("model", """{"type":"BPE","vocab":{"a":0,"b":1},"merges":["a b"]}""", "$.model.merges: merge 0 needs the token \"ab\", which is not in the vocabulary.")]
     [InlineData("model", """{"type":"BPE","vocab":{"a":0},"merges":["ab"]}""", "$.model.merges: merge 0 must be \"left right\" or [\"left\", \"right\"].")]
     [InlineData("model", """{"type":"BPE","vocab":{"a":0},"merges":[],"unk_token":"u"}""", "$.model.unk_token: the token \"u\" is not in the vocabulary.")]
     [InlineData("normalizer", """{"type":"Nmt"}""", "$.normalizer: unknown normalizer type \"Nmt\"; known are Sequence,")]
