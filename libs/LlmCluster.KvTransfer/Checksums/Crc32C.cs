@@ -97,6 +97,7 @@ internal static class Crc32C
         return state;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static uint ThreeLanes(uint state, ref byte p, int lane, uint[] shift)
     {
         uint a = state;

@@ -1,48 +1,39 @@
 using System.Buffers;
 using Google.Protobuf;
-using LlmCluster.KvTransfer.Checksums;
 using LlmCluster.Protocol.V1;
 
 namespace LlmCluster.KvTransfer.Frames;
 
 /// <summary>
-/// Reads frames as the protobuf of <c>kv_transfer.proto</c>. A blocks frame as senders write it is read here, its
-/// payload copied once into a pooled buffer and summed on the way; anything else, unknown fields for one, goes
-/// through the generated parser.
+/// Reads frames as the protobuf of <c>kv_transfer.proto</c>. A blocks frame as senders write it is read here, and its
+/// payload handed on where it lies; anything else, unknown fields for one, goes through the generated parser.
 /// </summary>
 internal static class KvFrameReader
 {
     /// <summary>Reads one frame. Nothing of <paramref name="input"/> is kept.</summary>
+    /// <param name="input">The message.</param>
+    /// <param name="sink">Takes the blocks of a frame; none: they are skipped.</param>
     /// <exception cref="InvalidProtocolBufferException">The bytes are no <c>KvSenderMessage</c>.</exception>
-    public static KvIncomingFrame Read(in ReadOnlySequence<byte> input)
+    public static KvIncomingFrame Read(in ReadOnlySequence<byte> input, IKvBlockSink? sink)
     {
-        if (TryReadBlocks(input, out KvIncomingBlocks? blocks))
+        if (TryReadBlocks(input, sink))
         {
-            return new KvIncomingFrame { Blocks = blocks };
+            return KvIncomingFrame.OfBlocks;
         }
 
         KvSenderMessage message = KvSenderMessage.Parser.ParseFrom(input);
-        return new KvIncomingFrame
+        if (message.Blocks is { } blocks)
         {
-            Open = message.Open,
-            Blocks = message.Blocks is { } parsed ? Convert(parsed) : null,
-            Commit = message.Commit,
-        };
-    }
+            sink?.Receive(blocks.Layer, blocks.FirstBlock, blocks.BlockCount, new ReadOnlySequence<byte>(blocks.Payload.Memory), blocks.Checksum);
+            return KvIncomingFrame.OfBlocks;
+        }
 
-    private static KvIncomingBlocks Convert(KvBlocks blocks)
-    {
-        ReadOnlySpan<byte> payload = blocks.Payload.Span;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(payload.Length);
-        payload.CopyTo(buffer);
-        return new KvIncomingBlocks(
-            blocks.Layer, blocks.FirstBlock, blocks.BlockCount, blocks.Checksum, buffer, payload.Length, KvChecksum.Append(KvChecksum.Initial, payload));
+        return new KvIncomingFrame { Open = message.Open, Commit = message.Commit };
     }
 
     // False: not a plain blocks frame. Whether it is well-formed at all is for the generated parser to say.
-    private static bool TryReadBlocks(in ReadOnlySequence<byte> input, out KvIncomingBlocks? blocks)
+    private static bool TryReadBlocks(in ReadOnlySequence<byte> input, IKvBlockSink? sink)
     {
-        blocks = null;
         var reader = new SequenceReader<byte>(input);
         if (!reader.TryRead(out byte tag) || tag != KvWire.BlocksTag || !TryReadVarint(ref reader, out uint length) || length != reader.Remaining)
         {
@@ -79,24 +70,8 @@ internal static class KvFrameReader
             }
         }
 
-        int payloadLength = (int)payload.Length;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(payloadLength);
-        uint state = Copy(payload, buffer);
-        blocks = new KvIncomingBlocks(layer, firstBlock, blockCount, checksum, buffer, payloadLength, state);
+        sink?.Receive(layer, firstBlock, blockCount, payload, checksum);
         return true;
-    }
-
-    private static uint Copy(in ReadOnlySequence<byte> source, Span<byte> destination)
-    {
-        uint state = KvChecksum.Initial;
-        foreach (ReadOnlyMemory<byte> segment in source)
-        {
-            segment.Span.CopyTo(destination);
-            state = KvChecksum.Append(state, destination[..segment.Length]);
-            destination = destination[segment.Length..];
-        }
-
-        return state;
     }
 
     private static bool TryReadInt(ref SequenceReader<byte> reader, out int value)

@@ -1,67 +1,38 @@
 using System.Buffers;
-using LlmCluster.KvTransfer.Checksums;
 using LlmCluster.Protocol.V1;
 
 namespace LlmCluster.KvTransfer.Frames;
 
 /// <summary>
-/// One received <c>KvSenderMessage</c>. At most one of <see cref="Open"/>, <see cref="Blocks"/> and
-/// <see cref="Commit"/> is set; none when the sender speaks a newer protocol.
+/// One received <c>KvSenderMessage</c>; empty when the sender speaks a newer protocol. The blocks of a frame are not
+/// in here: they have gone to an <see cref="IKvBlockSink"/> while the frame was read.
 /// </summary>
 public sealed class KvIncomingFrame
 {
+    /// <summary>The frame of every run of blocks.</summary>
+    internal static readonly KvIncomingFrame OfBlocks = new() { HasBlocks = true };
+
     /// <summary>Opens a transfer.</summary>
     public KvOpen? Open { get; init; }
 
-    /// <summary>Blocks. Their owner disposes them.</summary>
-    public KvIncomingBlocks? Blocks { get; init; }
-
     /// <summary>Ends a transfer.</summary>
     public KvCommit? Commit { get; init; }
+
+    /// <summary>Whether the frame held blocks.</summary>
+    public bool HasBlocks { get; init; }
 }
 
-/// <summary>Received blocks in a pooled buffer. Disposing gives the buffer back.</summary>
-public sealed class KvIncomingBlocks : IDisposable
+/// <summary>Takes blocks straight from the transport's buffer.</summary>
+public interface IKvBlockSink
 {
-    private readonly int _length;
-    private readonly uint _checksum;
-    private readonly uint _payloadState;
-    private byte[]? _buffer;
-
-    /// <summary>Takes over a buffer of <see cref="ArrayPool{T}.Shared"/>.</summary>
-    internal KvIncomingBlocks(int layer, int firstBlock, int blockCount, uint checksum, byte[] buffer, int length, uint payloadState)
-    {
-        Layer = layer;
-        FirstBlock = firstBlock;
-        BlockCount = blockCount;
-        _checksum = checksum;
-        _buffer = buffer;
-        _length = length;
-        _payloadState = payloadState;
-    }
-
-    /// <summary>The layer.</summary>
-    public int Layer { get; }
-
-    /// <summary>Index within the sequence of the first block.</summary>
-    public int FirstBlock { get; }
-
-    /// <summary>Number of blocks, as the sender says.</summary>
-    public int BlockCount { get; }
-
-    /// <summary>The bytes of all blocks.</summary>
-    /// <exception cref="ObjectDisposedException">The buffer was given back.</exception>
-    public ReadOnlySpan<byte> Payload => (_buffer ?? throw new ObjectDisposedException(nameof(KvIncomingBlocks))).AsSpan(0, _length);
-
-    /// <summary>Whether payload and numbers have the checksum that came with them.</summary>
-    public bool IsIntact => KvChecksum.Finish(_payloadState, Layer, FirstBlock, BlockCount) == _checksum;
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    /// <summary>
+    /// Takes a run of blocks. The payload is valid during the call only. Does not throw: a run that can't be taken is
+    /// the receiver's to remember.
+    /// </summary>
+    /// <param name="layer">The layer, as the sender says.</param>
+    /// <param name="firstBlock">Index within the sequence of the first block, as the sender says.</param>
+    /// <param name="blockCount">Number of blocks, as the sender says.</param>
+    /// <param name="payload">The bytes of all blocks.</param>
+    /// <param name="checksum">The checksum that came with them.</param>
+    void Receive(int layer, int firstBlock, int blockCount, in ReadOnlySequence<byte> payload, uint checksum);
 }

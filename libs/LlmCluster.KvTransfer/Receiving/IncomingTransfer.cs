@@ -1,5 +1,7 @@
+using System.Buffers;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.KvTransfer.Checksums;
 using LlmCluster.KvTransfer.Frames;
 using LlmCluster.KvTransfer.Transports;
 using LlmCluster.Protocol.V1;
@@ -13,14 +15,17 @@ namespace LlmCluster.KvTransfer.Receiving;
 /// </summary>
 internal sealed class IncomingTransfer(
     IInferenceEngine engine, RendezvousTable table, KvReceiverOptions options, TimeProvider time, ILogger logger, IKvReceiverStream stream)
+    : IKvBlockSink
 {
     private static readonly KvReceiverMessage Done = new() { Done = new KvDone() };
 
     private readonly KvLayout _layout = engine.Runner.KvStore.Layout;
+    private TransferTicket? _ticket;
     private BlockLease? _lease;
     private ReceivedBlocks? _received;
     private BlockHash[] _hashes = [];
     private int _cachedBlocks;
+    private KvTransferException? _problem;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -50,6 +55,7 @@ internal sealed class IncomingTransfer(
     private async Task RunTicketAsync(TransferTicket ticket, Task olderHandlers, GenerationRequest request, CancellationToken cancellationToken)
     {
         KvTransferException? error = null;
+        _ticket = ticket;
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ticket.Cancelled, cancellationToken);
@@ -121,25 +127,25 @@ internal sealed class IncomingTransfer(
     {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         silence.CancelAfter(options.OpenTimeout);
-        KvIncomingFrame? frame = await ReadFrameAsync(silence, options.OpenTimeout, cancellationToken).ConfigureAwait(false);
-        using KvIncomingBlocks? blocks = frame?.Blocks;
+        KvIncomingFrame? frame = await ReadFrameAsync(null, silence, options.OpenTimeout, cancellationToken).ConfigureAwait(false);
         return frame?.Open ?? throw new KvTransferException(KvTransferError.Protocol, "The first message of a transfer must open it.");
     }
 
     private void RequireEqualFingerprints(KvOpen open)
     {
-        if (open.ModelFingerprint != engine.Runner.Fingerprint)
-        {
-            throw new KvTransferException(
-                KvTransferError.Mismatch,
-                $"The workers' models differ: the sender runs '{open.ModelFingerprint}', the receiver '{engine.Runner.Fingerprint}'.");
-        }
-
+        // The layout first: it is part of the model's fingerprint, and the plainer thing to be told of.
         if (open.LayoutFingerprint != _layout.Fingerprint)
         {
             throw new KvTransferException(
                 KvTransferError.Mismatch,
                 $"The workers' KV layouts differ: the sender has '{open.LayoutFingerprint}', the receiver '{_layout.Fingerprint}'.");
+        }
+
+        if (open.ModelFingerprint != engine.Runner.Fingerprint)
+        {
+            throw new KvTransferException(
+                KvTransferError.Mismatch,
+                $"The workers' models differ: the sender runs '{open.ModelFingerprint}', the receiver '{engine.Runner.Fingerprint}'.");
         }
     }
 
@@ -169,31 +175,32 @@ internal sealed class IncomingTransfer(
         while (true)
         {
             silence.CancelAfter(options.FrameTimeout);
-            KvIncomingFrame frame = await ReadFrameAsync(silence, options.FrameTimeout, cancellationToken).ConfigureAwait(false)
+            KvIncomingFrame frame = await ReadFrameAsync(this, silence, options.FrameTimeout, cancellationToken).ConfigureAwait(false)
                 ?? throw new KvTransferException(KvTransferError.Protocol, "The sender ended the transfer without a commit.");
-            using KvIncomingBlocks? blocks = frame.Blocks;
-            if (blocks is not null)
+            cancellationToken.ThrowIfCancellationRequested();
+            if (_problem is not null)
             {
-                // A frame that was on its way when the attempt was ended must not be written.
-                cancellationToken.ThrowIfCancellationRequested();
-                WriteBlocks(blocks);
+                throw _problem;
             }
-            else if (frame.Commit is { } commit)
+
+            if (frame.Commit is { } commit)
             {
                 return commit;
             }
-            else
+
+            if (!frame.HasBlocks)
             {
                 throw new KvTransferException(KvTransferError.Protocol, "Only blocks and a commit may follow the opening message.");
             }
         }
     }
 
-    private async Task<KvIncomingFrame?> ReadFrameAsync(CancellationTokenSource silence, TimeSpan limit, CancellationToken cancellationToken)
+    private async Task<KvIncomingFrame?> ReadFrameAsync(
+        IKvBlockSink? blocks, CancellationTokenSource silence, TimeSpan limit, CancellationToken cancellationToken)
     {
         try
         {
-            return await stream.ReadAsync(silence.Token).ConfigureAwait(false);
+            return await stream.ReadAsync(blocks, silence.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -201,31 +208,59 @@ internal sealed class IncomingTransfer(
         }
     }
 
-    private void WriteBlocks(KvIncomingBlocks blocks)
+    // An attempt that was ended writes nothing more, though its blocks are its own until its handler has ended.
+    void IKvBlockSink.Receive(int layer, int firstBlock, int blockCount, in ReadOnlySequence<byte> payload, uint checksum)
     {
-        _received!.Require(blocks.Layer, blocks.FirstBlock, blocks.BlockCount);
+        try
+        {
+            if (_problem is null && !_ticket!.Cancelled.IsCancellationRequested)
+            {
+                _received!.Require(layer, firstBlock, blockCount);
+                Write(layer, _lease!.Blocks.Slice(firstBlock, blockCount), payload, out uint state);
+                if (KvChecksum.Finish(state, layer, firstBlock, blockCount) != checksum)
+                {
+                    throw new KvTransferException(
+                        KvTransferError.Corrupt,
+                        $"The checksum of layer {layer}, blocks {firstBlock} to {firstBlock + blockCount - 1}, does not match.");
+                }
+
+                _received.Add(layer, firstBlock, blockCount);
+            }
+        }
+        catch (Exception e)
+        {
+            _problem = KvTransferException.From(e);
+        }
+    }
+
+    private void Write(int layer, ReadOnlySpan<int> poolBlocks, in ReadOnlySequence<byte> payload, out uint state)
+    {
         int size = _layout.LayerBlockBytes;
-        ReadOnlySpan<byte> payload = blocks.Payload;
-        if (payload.Length != (long)blocks.BlockCount * size)
+        if (payload.Length != (long)poolBlocks.Length * size)
         {
             throw new KvTransferException(
-                KvTransferError.Protocol, $"{blocks.BlockCount} blocks came with {payload.Length} bytes; a block of one layer has {size}.");
+                KvTransferError.Protocol, $"{poolBlocks.Length} blocks came with {payload.Length} bytes; a block of one layer has {size}.");
         }
 
-        if (!blocks.IsIntact)
+        state = KvChecksum.Initial;
+        int block = 0;
+        int offset = 0;
+        foreach (ReadOnlyMemory<byte> segment in payload)
         {
-            throw new KvTransferException(
-                KvTransferError.Corrupt,
-                $"The checksum of layer {blocks.Layer}, blocks {blocks.FirstBlock} to {blocks.FirstBlock + blocks.BlockCount - 1}, does not match.");
+            for (ReadOnlySpan<byte> rest = segment.Span; !rest.IsEmpty;)
+            {
+                ReadOnlySpan<byte> piece = rest[..Math.Min(rest.Length, size - offset)];
+                engine.Runner.KvStore.Write(layer, poolBlocks[block], offset, piece);
+                state = KvChecksum.Append(state, piece);
+                rest = rest[piece.Length..];
+                offset += piece.Length;
+                if (offset == size)
+                {
+                    block++;
+                    offset = 0;
+                }
+            }
         }
-
-        ReadOnlySpan<int> poolBlocks = _lease!.Blocks.Slice(blocks.FirstBlock, blocks.BlockCount);
-        for (int i = 0; i < poolBlocks.Length; i++)
-        {
-            engine.Runner.KvStore.Write(blocks.Layer, poolBlocks[i], 0, payload.Slice(i * size, size));
-        }
-
-        _received.Add(blocks.Layer, blocks.FirstBlock, blocks.BlockCount);
     }
 
     // Full blocks that are complete in every layer are good for any later request, a retry of this one first of all.

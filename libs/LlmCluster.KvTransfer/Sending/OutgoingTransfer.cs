@@ -16,6 +16,7 @@ internal sealed class OutgoingTransfer(IKvSenderStream stream, PrefillProgress p
 
     private readonly TaskCompletionSource<int> _accepted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly FramePlanner _planner = new(store.Layout.LayerBlockBytes, options.MaxFrameBytes);
+    private Task _write = Task.CompletedTask;
     private long _sentBytes;
 
     public async Task<KvSendResult> RunAsync(KvOpen open, CancellationToken cancellationToken)
@@ -39,6 +40,7 @@ internal sealed class OutgoingTransfer(IKvSenderStream stream, PrefillProgress p
             // Frames are read from the pool while they are written: the blocks are in use until the writing has ended.
             await both.CancelAsync().ConfigureAwait(false);
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _write.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await done.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -136,17 +138,16 @@ internal sealed class OutgoingTransfer(IKvSenderStream stream, PrefillProgress p
         }
     }
 
-    private async ValueTask WriteFrameAsync(KvOutgoingFrame frame, CancellationToken cancellationToken)
+    private ValueTask WriteFrameAsync(KvOutgoingFrame frame, CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(options.WriteTimeout);
-        try
+        ValueTask write = stream.WriteAsync(frame, cancellationToken);
+        if (write.IsCompletedSuccessfully)
         {
-            await stream.WriteAsync(frame, patience.Token).ConfigureAwait(false);
+            return write;
         }
-        catch (Exception e) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            throw new KvTransferException(KvTransferError.DeadlineExceeded, $"The decode worker took no data for {options.WriteTimeout}.", e);
-        }
+
+        // Not by cancelling the write: that would end the stream, and its reader would hear of it before the deadline is told.
+        _write = write.AsTask();
+        return new ValueTask(Deadline.WaitAsync(_write, options.WriteTimeout, "The decode worker took no data", cancellationToken));
     }
 }

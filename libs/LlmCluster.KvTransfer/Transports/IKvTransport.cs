@@ -33,8 +33,10 @@ public interface IKvSenderStream : IAsyncDisposable
 /// <summary>The receiver's end of a transfer. One caller at a time.</summary>
 public interface IKvReceiverStream
 {
-    /// <summary>The next frame, which the caller owns; null when the sender is through.</summary>
-    ValueTask<KvIncomingFrame?> ReadAsync(CancellationToken cancellationToken);
+    /// <summary>The next frame; null when the sender is through.</summary>
+    /// <param name="blocks">Takes the frame's blocks, before the read completes and never afterwards; none: they are skipped.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask<KvIncomingFrame?> ReadAsync(IKvBlockSink? blocks, CancellationToken cancellationToken);
 
     /// <summary>Sends a message.</summary>
     ValueTask WriteAsync(KvReceiverMessage message, CancellationToken cancellationToken);

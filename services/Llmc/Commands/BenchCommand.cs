@@ -8,5 +8,6 @@ internal static class BenchCommand
     public static Command Create() => new("bench", "Measures a part of the system.")
     {
         BenchEngineCommand.Create(),
+        BenchKvCommand.Create(),
     };
 }

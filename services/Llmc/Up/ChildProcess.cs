@@ -9,7 +9,6 @@ namespace LlmCluster.CommandLine.Up;
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private const string ReadyPrefix = "Ready: ";
-    private const string ListeningPrefix = "Listening: ";
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
@@ -119,7 +118,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             {
                 _ready.TrySetResult(uri);
             }
-            else if (!line.StartsWith(ListeningPrefix, StringComparison.Ordinal))
+            else
             {
                 await _log.WriteLineAsync($"{Name} | {line}");
             }

@@ -11,6 +11,7 @@ using LlmCluster.Worker.Prefilling;
 using LlmCluster.Worker.Sequences;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
 namespace LlmCluster.Worker.Hosting;
@@ -40,6 +41,7 @@ internal static class WorkerServices
             grpc.MaxReceiveMessageSize = GrpcKvTransport.MaxMessageBytes;
             grpc.MaxSendMessageSize = GrpcKvTransport.MaxMessageBytes;
         });
+        services.Configure<HealthCheckPublisherOptions>(health => (health.Delay, health.Period) = (TimeSpan.Zero, TimeSpan.FromSeconds(1)));
         services.AddGrpcHealthChecks().AddCheck<ReadyHealthCheck>("ready");
     }
 

@@ -89,12 +89,12 @@ public sealed class MemoryKvStream : IKvSenderStream, IKvReceiverStream
     }
 
     /// <inheritdoc/>
-    async ValueTask<KvIncomingFrame?> IKvReceiverStream.ReadAsync(CancellationToken cancellationToken)
+    async ValueTask<KvIncomingFrame?> IKvReceiverStream.ReadAsync(IKvBlockSink? blocks, CancellationToken cancellationToken)
     {
         try
         {
             byte[] bytes = await _frames.Reader.ReadAsync(cancellationToken);
-            return KvFrameReader.Read(new ReadOnlySequence<byte>(bytes));
+            return KvFrameReader.Read(new ReadOnlySequence<byte>(bytes), blocks);
         }
         catch (ChannelClosedException)
         {

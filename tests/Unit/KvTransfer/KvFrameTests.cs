@@ -47,7 +47,7 @@ public class KvFrameTests
         byte[] bytes = new KvSenderMessage { Blocks = Message(layer, firstBlock, count, payload) }.ToByteArray();
         for (int segment = 1; segment <= bytes.Length; segment = segment < 20 ? segment + 1 : segment * 2)
         {
-            using KvIncomingBlocks blocks = KvFrameReader.Read(Split(bytes, segment)).Blocks!;
+            Run blocks = Read(Split(bytes, segment))!;
             Assert.Equal((layer, firstBlock, count), (blocks.Layer, blocks.FirstBlock, blocks.BlockCount));
             Assert.True(blocks.Payload.SequenceEqual(payload));
             Assert.True(blocks.IsIntact);
@@ -76,7 +76,7 @@ public class KvFrameTests
             byte[] outer = [0x12, (byte)inner.Length, .. inner];
             foreach (byte[] bytes in new[] { outer, [.. unknown, .. outer], (byte[])[.. outer, .. unknown] })
             {
-                using KvIncomingBlocks blocks = KvFrameReader.Read(Split(bytes, 3)).Blocks!;
+                Run blocks = Read(Split(bytes, 3))!;
                 Assert.Equal((1, 2, 3), (blocks.Layer, blocks.FirstBlock, blocks.BlockCount));
                 Assert.True(blocks.Payload.SequenceEqual(payload));
                 Assert.True(blocks.IsIntact);
@@ -91,7 +91,7 @@ public class KvFrameTests
         byte[] first = new KvBlocks { Layer = 1, Payload = ByteString.CopyFrom(9, 9) }.ToByteArray();
         byte[] second = new KvBlocks { FirstBlock = 4, BlockCount = 2, Payload = ByteString.CopyFrom(payload) }.ToByteArray();
         byte[] inner = [.. second, .. first, .. second];
-        using KvIncomingBlocks blocks = KvFrameReader.Read(new ReadOnlySequence<byte>([0x12, (byte)inner.Length, .. inner])).Blocks!;
+        Run blocks = Read(new ReadOnlySequence<byte>([0x12, (byte)inner.Length, .. inner]))!;
         Assert.Equal((1, 4, 2), (blocks.Layer, blocks.FirstBlock, blocks.BlockCount));
         Assert.True(blocks.Payload.SequenceEqual(payload));
     }
@@ -102,12 +102,12 @@ public class KvFrameTests
         var open = new KvOpen { ModelFingerprint = "m", LayoutFingerprint = "l", Sequence = new PrefillRequest { Prompt = { 1, 2, 300 } } };
         byte[] bytes = MemoryKvStream.Encode(new KvOutgoingFrame(open));
         Assert.Equal(new KvSenderMessage { Open = open }.ToByteArray(), bytes);
-        Assert.Equal(open, KvFrameReader.Read(Split(bytes, 2)).Open);
+        Assert.Equal(open, KvFrameReader.Read(Split(bytes, 2), null).Open);
 
         var commit = new KvCommit { FirstToken = 5, FinishReason = 1, Logprob = -0.5f, CachedTokens = 16 };
         bytes = MemoryKvStream.Encode(new KvOutgoingFrame(commit));
         Assert.Equal(new KvSenderMessage { Commit = commit }.ToByteArray(), bytes);
-        Assert.Equal(commit, KvFrameReader.Read(Split(bytes, 2)).Commit);
+        Assert.Equal(commit, KvFrameReader.Read(Split(bytes, 2), null).Commit);
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public class KvFrameTests
         byte[] bytes = MemoryKvStream.Encode(Blocks(1, 2, 3, out _));
         for (int length = 1; length < bytes.Length; length++)
         {
-            Assert.Throws<InvalidProtocolBufferException>(() => KvFrameReader.Read(new ReadOnlySequence<byte>(bytes, 0, length)));
+            Assert.Throws<InvalidProtocolBufferException>(() => KvFrameReader.Read(new ReadOnlySequence<byte>(bytes, 0, length), null));
         }
     }
 
@@ -130,8 +130,7 @@ public class KvFrameTests
             damaged[bit / 8] ^= (byte)(1 << (bit % 8));
             try
             {
-                KvIncomingFrame frame = KvFrameReader.Read(new ReadOnlySequence<byte>(damaged));
-                using KvIncomingBlocks? blocks = frame.Blocks;
+                Run? blocks = Read(new ReadOnlySequence<byte>(damaged));
                 bool same = blocks is { Layer: 1, FirstBlock: 2, BlockCount: 1, IsIntact: true } && blocks.Payload.SequenceEqual(payload);
                 Assert.False(same, $"bit {bit}");
                 Assert.False(blocks is { IsIntact: true }, $"bit {bit}");
@@ -175,6 +174,32 @@ public class KvFrameTests
         }
 
         return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
+    }
+
+    private static Run? Read(in ReadOnlySequence<byte> bytes)
+    {
+        var sink = new RecordingSink();
+        KvIncomingFrame frame = KvFrameReader.Read(bytes, sink);
+        Assert.Equal(sink.Run is not null, frame.HasBlocks);
+        return sink.Run;
+    }
+
+    private sealed record Run(int Layer, int FirstBlock, int BlockCount, byte[] Bytes, uint Checksum)
+    {
+        public ReadOnlySpan<byte> Payload => Bytes;
+
+        public bool IsIntact => KvChecksum.Compute(Bytes, Layer, FirstBlock, BlockCount) == Checksum;
+    }
+
+    private sealed class RecordingSink : IKvBlockSink
+    {
+        public Run? Run { get; private set; }
+
+        public void Receive(int layer, int firstBlock, int blockCount, in ReadOnlySequence<byte> payload, uint checksum)
+        {
+            Assert.Null(Run);
+            Run = new Run(layer, firstBlock, blockCount, payload.ToArray(), checksum);
+        }
     }
 
     private sealed class Segment : ReadOnlySequenceSegment<byte>

@@ -15,6 +15,12 @@ internal static class KvTransferMethod
     /// <summary>As the protocol names the service.</summary>
     public const string ServiceName = "llmcluster.v1.KvTransfer";
 
+    /// <summary>
+    /// Where the blocks of the frame that is being read go. A marshaller is not told whose message it reads, but it runs
+    /// within the read, in whose context this is set.
+    /// </summary>
+    public static readonly AsyncLocal<IKvBlockSink?> BlockSink = new();
+
     private const string Transfer = "Transfer";
 
     private static readonly Marshaller<KvReceiverMessage> ReceiverMarshaller = new(WriteMessage, static context => ReadMessage(context));
@@ -34,7 +40,7 @@ internal static class KvTransferMethod
         Transfer,
         new Marshaller<KvIncomingFrame>(
             static (_, _) => throw new NotSupportedException("Servers receive frames only."),
-            static context => KvFrameReader.Read(context.PayloadAsReadOnlySequence())),
+            static context => KvFrameReader.Read(context.PayloadAsReadOnlySequence(), BlockSink.Value)),
         ReceiverMarshaller);
 
     private static void WriteFrame(KvOutgoingFrame frame, SerializationContext context)

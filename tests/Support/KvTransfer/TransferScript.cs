@@ -2,19 +2,21 @@ using Google.Protobuf;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.KvTransfer.Checksums;
 using LlmCluster.Protocol.V1;
-using LlmCluster.Testing.KvTransfer;
 
-namespace LlmCluster.Tests.Unit.KvTransfer;
+namespace LlmCluster.Testing.KvTransfer;
 
 /// <summary>The messages of one attempt as a sender puts them on the wire, made with generated code.</summary>
-internal sealed class TransferScript(int[] prompt, string requestId = "r", int index = 0, int epoch = 1, KvLayout? layout = null)
+public sealed class TransferScript(int[] prompt, string requestId = "r", int index = 0, int epoch = 1, KvLayout? layout = null)
 {
     private readonly KvLayout _layout = layout ?? KvContent.Layout;
 
+    /// <summary>Blocks of the prompt.</summary>
     public int BlockCount => _layout.BlocksFor(prompt.Length);
 
+    /// <summary>Layers of the layout.</summary>
     public int Layers => _layout.Layers;
 
+    /// <summary>The opening, for a test to change.</summary>
     public KvOpen OpenMessage { get; } = new()
     {
         Sequence = new PrefillRequest
@@ -28,8 +30,10 @@ internal sealed class TransferScript(int[] prompt, string requestId = "r", int i
         LayoutFingerprint = (layout ?? KvContent.Layout).Fingerprint,
     };
 
+    /// <summary>The frame that opens.</summary>
     public byte[] Open() => new KvSenderMessage { Open = OpenMessage }.ToByteArray();
 
+    /// <summary>A frame of blocks.</summary>
     public byte[] Blocks(int layer, int firstBlock, int count)
     {
         byte[] payload = [.. Enumerable.Range(firstBlock, count).SelectMany(block => KvContent.Expected(_layout, prompt, layer, block))];
@@ -46,6 +50,7 @@ internal sealed class TransferScript(int[] prompt, string requestId = "r", int i
         }.ToByteArray();
     }
 
+    /// <summary>The frame that commits.</summary>
     public byte[] Commit() => new KvSenderMessage { Commit = new KvCommit { FirstToken = ContentEngine.FirstToken } }.ToByteArray();
 
     /// <summary>All frames after the opening, given the blocks that the receiver has.</summary>

@@ -1,0 +1,93 @@
+using LlmCluster.Cluster;
+using LlmCluster.Inference.KvCache;
+using LlmCluster.Worker;
+using Microsoft.Extensions.Configuration;
+using Xunit;
+
+namespace LlmCluster.Tests.Unit.Worker;
+
+public class WorkerOptionsTests
+{
+    [Fact]
+    public void Every_part_is_bound()
+    {
+        WorkerOptions options = Bind(
+            ("Role", "decode"),
+            ("Id", "d1"),
+            ("Host", "*"),
+            ("AdvertisedHost", "10.0.0.7"),
+            ("HttpPort", "9000"),
+            ("GrpcPort", "9001"),
+            ("KvBlocks", "77"),
+            ("Engine:MaxRunning", "8"),
+            ("Cpu:Threads", "3"),
+            ("Cpu:Kv", "F32"),
+            ("Receiver:ClaimTimeout", "00:00:07"),
+            ("Sender:MaxFrameBytes", "65536"),
+            ("Lease", "00:00:05"));
+        Assert.Equal((WorkerRole.Decode, "d1", "*", "10.0.0.7"), (options.Role, options.Id, options.Host, options.AdvertisedHost));
+        Assert.Equal((9000, 9001, 77, 8, 3), (options.HttpPort, options.GrpcPort, options.KvBlocks, options.Engine.MaxRunning, options.Cpu.Threads));
+        Assert.Equal(KvDtype.F32, options.Cpu.Kv);
+        Assert.Equal(TimeSpan.FromSeconds(7), options.Receiver.ClaimTimeout);
+        Assert.Equal(65536, options.Sender.MaxFrameBytes);
+        Assert.Equal(TimeSpan.FromSeconds(5), options.Lease);
+        Assert.Equal("model", options.ServedModelName);
+    }
+
+    [Theory]
+    [InlineData("Role", "worker")]
+    [InlineData("ModelPath", "")]
+    [InlineData("Host", "not an address")]
+    [InlineData("AdvertisedHost", "no/host")]
+    [InlineData("HttpPort", "70000")]
+    [InlineData("HttpPort", "many")]
+    [InlineData("GrpcPort", "-1")]
+    [InlineData("KvBlocks", "-1")]
+    [InlineData("KvMemoryMiB", "0")]
+    [InlineData("Engine:MaxRunning", "0")]
+    [InlineData("Engine:MaxBatchTokens", "10")]
+    [InlineData("Cpu:Threads", "0")]
+    [InlineData("Receiver:ReserveTimeout", "-00:00:01")]
+    [InlineData("Receiver:MemoryLimit", "0")]
+    [InlineData("Sender:MaxFrameBytes", "12")]
+    [InlineData("Sender:WriteTimeout", "00:00:00")]
+    [InlineData("Lease", "00:00:00")]
+    [InlineData("ShutdownTimeout", "-00:00:01")]
+    public void A_wrong_value_is_refused_with_its_key(string key, string value)
+    {
+        var error = Assert.Throws<WorkerOptionsException>(() => Bind((key, value)));
+        string last = key.Split(':')[^1];
+        Assert.Contains("Worker:", error.Message, StringComparison.Ordinal);
+        Assert.Contains(last, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_endpoints_do_not_share_a_port()
+    {
+        var error = Assert.Throws<WorkerOptionsException>(() => Bind(("HttpPort", "9000"), ("GrpcPort", "9000")));
+        Assert.Contains("Worker:GrpcPort", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_pool_goes_by_blocks_or_by_memory()
+    {
+        var layout = new KvLayout(Layers: 2, KvHeads: 4, HeadDim: 64, KvDtype.BF16);
+        Assert.Equal(77, Bind(("KvBlocks", "77")).BlocksFor(layout));
+        Assert.Equal((8 << 20) / (int)layout.BlockBytes, Bind(("KvMemoryMiB", "8")).BlocksFor(layout));
+        var large = new KvLayout(Layers: 80, KvHeads: 64, HeadDim: 128, KvDtype.F32);
+        var error = Assert.Throws<WorkerOptionsException>(() => Bind(("KvMemoryMiB", "1")).BlocksFor(large));
+        Assert.Contains("Worker:KvMemoryMiB", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{large.BlockBytes}", error.Message, StringComparison.Ordinal);
+    }
+
+    private static WorkerOptions Bind(params (string Key, string Value)[] settings)
+    {
+        var values = new Dictionary<string, string?> { ["Worker:ModelPath"] = "/models/model" };
+        foreach ((string key, string value) in settings)
+        {
+            values[$"Worker:{key}"] = value;
+        }
+
+        return WorkerOptions.Bind(new ConfigurationBuilder().AddInMemoryCollection(values).Build());
+    }
+}
