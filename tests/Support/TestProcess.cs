@@ -112,6 +112,9 @@ public partial class TestProcess : IAsyncDisposable
     /// <summary>Lets a frozen process run on (SIGCONT).</summary>
     public void Thaw() => Send(18);
 
+    /// <summary>Ids of the processes that it has started and that still run.</summary>
+    public IReadOnlyList<int> ChildIds() => ProcessTable.ChildrenOf(Id);
+
     /// <summary>Ends the process at once (SIGKILL) and waits until it is gone.</summary>
     public async Task KillAsync()
     {

@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using LlmCluster.Cluster;
+using LlmCluster.Gateway;
 using LlmCluster.Inference.Models;
+using LlmCluster.Inference.Tokenization;
+using LlmCluster.Worker;
 
 namespace LlmCluster.CommandLine.Hosting;
 
@@ -14,7 +18,29 @@ internal static class CommandRunner
     public const int Interrupted = 130;
 
     /// <summary>How long a command may take to end after Ctrl-C or SIGTERM before its process is ended.</summary>
-    public static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(60);
+
+    /// <summary>Runs the program and returns its exit code.</summary>
+    public static Task<int> RunAsync(RootCommand root, string[] args)
+    {
+        ParseResult result = root.Parse(args);
+        if (result.Errors.Count > 0 && result.CommandResult.Command != root)
+        {
+            // Without the help: what is wrong must not drown in all that would be right.
+            foreach (ParseError error in result.Errors)
+            {
+                Console.Error.WriteLine($"{CommandPath(result.CommandResult)}: {OneLine(error.Message)}");
+            }
+
+            return Task.FromResult(Failure);
+        }
+
+        return result.InvokeAsync(new InvocationConfiguration
+        {
+            // A supervised service looks after signals itself.
+            ProcessTerminationTimeout = Supervision.IsAskedFor(result) ? null : TerminationTimeout,
+        });
+    }
 
     /// <summary>Makes the action of a command.</summary>
     /// <param name="name">The command's name, for messages.</param>
@@ -40,6 +66,9 @@ internal static class CommandRunner
         }
     };
 
+    private static string CommandPath(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{CommandPath(parent)} {command.Command.Name}" : "llmc";
+
     private static string Describe(Exception exception)
     {
         if (Environment.GetEnvironmentVariable("LLMC_DEBUG") == "1")
@@ -47,10 +76,13 @@ internal static class CommandRunner
             return exception.ToString();
         }
 
-        return exception is CommandException or ClusterStateException or CheckpointException or ArgumentException
+        return exception is CommandException or ArgumentException or IOException or UnauthorizedAccessException
+            or GatewayOptionsException or WorkerOptionsException or ClusterStateException
+            or CheckpointException or TokenizerFormatException
             ? OneLine(exception.Message)
             : $"{OneLine(exception.Message)} ({exception.GetType().Name}; LLMC_DEBUG=1 shows where)";
     }
 
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split((char[])[' ', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries));
 }

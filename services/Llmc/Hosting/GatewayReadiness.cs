@@ -5,16 +5,19 @@ namespace LlmCluster.CommandLine.Hosting;
 /// <summary>Waits until a gateway serves: until its <c>/ready</c> answers 200, as a probe in a cluster would see it.</summary>
 internal static class GatewayReadiness
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan FirstInterval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(1);
 
     /// <param name="gateway">Where the gateway listens.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task WaitAsync(Uri gateway, CancellationToken cancellationToken)
     {
         using var client = new HttpClient { BaseAddress = Reachable(gateway), Timeout = TimeSpan.FromSeconds(5) };
+        TimeSpan interval = FirstInterval;
         while (!await IsReadyAsync(client, cancellationToken))
         {
-            await Task.Delay(Interval, cancellationToken);
+            await Task.Delay(interval, cancellationToken);
+            interval = interval * 1.2 < LongestInterval ? interval * 1.2 : LongestInterval;
         }
     }
 

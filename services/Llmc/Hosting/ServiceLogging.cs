@@ -11,6 +11,8 @@ internal static class ServiceLogging
     /// <summary>Configures logging by the section <c>Logging</c>.</summary>
     public static Action<ILoggingBuilder> Configure(IConfiguration configuration) => logging =>
     {
+        // It would tell how to end a host that is only one of several here.
+        logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
         logging.AddConfiguration(configuration.GetSection("Logging"));
         logging.AddSimpleConsole(console =>
         {

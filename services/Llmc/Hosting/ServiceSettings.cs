@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LlmCluster.Cluster.Redis;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging;
 
 namespace LlmCluster.CommandLine.Hosting;
 
@@ -62,13 +61,21 @@ internal sealed class ServiceSettings
         return option;
     }
 
+    /// <summary>Adds an option that is one of a few words.</summary>
+    public void AddChoice(string name, string key, string description, params string[] choices)
+    {
+        Option<string?> option = Add<string?>(name, key, description, string.Join('|', choices));
+        option.AcceptOnlyFromAmong(choices);
+    }
+
     /// <summary>Adds the options that services share: Redis, the cluster's name, logging, other settings.</summary>
     public void AddShared(string defaultLogLevel)
     {
         Add<string?>(
             "--redis", RedisUrlKey, "redis://[:PASSWORD@]HOST[:PORT][/DATABASE], or rediss://... for TLS. Better kept in LLMC__Redis__Url when it holds a password.", "URL");
         Add<string?>("--cluster", "Redis:KeyPrefix", "The cluster's name, so that several can share one Redis. [default: llmcluster]", "NAME");
-        Add<LogLevel?>("--log-level", LogLevelKey, $"Least severe messages to show. [default: {defaultLogLevel}]", "LEVEL");
+        AddChoice(
+            "--log-level", LogLevelKey, $"Least severe messages to show. [default: {defaultLogLevel}]", "trace", "debug", "information", "warning", "error", "critical", "none");
     }
 
     /// <summary>Adds all of the options to a command.</summary>

@@ -40,8 +40,11 @@ internal sealed class Supervision : IDisposable
     /// <summary>Cancelled when the service shall end.</summary>
     public CancellationToken Stopping => _stop.Token;
 
+    /// <summary>Whether there is a parent that watches over this process.</summary>
+    public static bool IsAskedFor(ParseResult result) => result.GetResult(Option) is { Implicit: false };
+
     /// <summary>Begins to watch the parent, if there is one.</summary>
-    public static Supervision? Start(ParseResult result) => result.GetValue(Option) ? new Supervision() : null;
+    public static Supervision? Start(ParseResult result) => IsAskedFor(result) ? new Supervision() : null;
 
     /// <inheritdoc/>
     public void Dispose()

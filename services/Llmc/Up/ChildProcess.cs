@@ -9,6 +9,7 @@ namespace LlmCluster.CommandLine.Up;
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private const string ReadyPrefix = "Ready: ";
+    private const string ListeningPrefix = "Listening: ";
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
@@ -118,7 +119,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             {
                 _ready.TrySetResult(uri);
             }
-            else
+            else if (!line.StartsWith(ListeningPrefix, StringComparison.Ordinal))
             {
                 await _log.WriteLineAsync($"{Name} | {line}");
             }

@@ -13,7 +13,7 @@ internal static class ReadyMessage
     public static IEnumerable<string> Lines(Uri gateway, UpOptions options, string how)
     {
         string url = ListenAddress.Text(GatewayReadiness.Reachable(gateway));
-        string model = JsonEncodedText.Encode(options.ModelName).ToString().Replace("'", @"'\''", StringComparison.Ordinal);
+        string model = JsonEncodedText.Encode(options.ModelName).ToString();
         yield return $"Ready: {url}";
         yield return $"Model {options.ModelName} on {options.Workers} worker{(options.Workers.Total == 1 ? "" : "s")}, {how}. Ctrl-C ends it. Try:";
         yield return $"  curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d "

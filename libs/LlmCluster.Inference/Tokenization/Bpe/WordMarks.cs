@@ -15,7 +15,8 @@ internal static class WordMarks
         if (options.ByteLevel
             || options.IgnoreMerges
             || options.ContinuingSubwordPrefix.Length + options.EndOfWordSuffix.Length > 0
-            || vocabulary.IdOf(Mark.ToString()) is null)
+            || vocabulary.IdOf(Mark.ToString()) is null
+            || DropsCharacters(vocabulary, options))
         {
             return false;
         }
@@ -30,6 +31,11 @@ internal static class WordMarks
 
         return true;
     }
+
+    /// <summary>Whether some characters leave nothing behind: what stands on their two sides can then merge.</summary>
+    private static bool DropsCharacters(Vocabulary vocabulary, BpeOptions options) =>
+        options.UnknownToken is null
+        && !(options.ByteFallback && Enumerable.Range(0, 256).All(b => vocabulary.IdOf($"<0x{b:X2}>") is not null));
 
     /// <summary>The length of the first word: up to the first mark that comes after another character.</summary>
     public static int FirstWordLength(ReadOnlySpan<char> piece)

@@ -30,7 +30,7 @@ internal static class TokenizerReader
         var normalizer = NormalizerFactory.Create(json.Optional("normalizer"));
         var preTokenizer = PreTokenizerFactory.Create(json.Optional("pre_tokenizer"), out bool byteLevel);
         var model = BpeReader.Read(json.Required("model"), byteLevel);
-        var added = new AddedVocabulary(ReadAddedTokens(json, config), normalizer);
+        var added = new AddedVocabulary(ReadAddedTokens(json, config, model.Vocabulary), normalizer);
         return new TokenizerParts(
             model,
             added,
@@ -41,14 +41,18 @@ internal static class TokenizerReader
             config);
     }
 
-    /// <summary>The added tokens of both files; where they disagree, <c>tokenizer.json</c> is right.</summary>
-    private static IEnumerable<AddedToken> ReadAddedTokens(JsonCursor json, TokenizerConfig config) =>
-    [
-        .. json.Optional("added_tokens") is { } added
+    /// <summary>
+    /// The added tokens of both files; where they disagree, <c>tokenizer.json</c> is right. A token that the model has, too,
+    /// has the id that it has there.
+    /// </summary>
+    private static IEnumerable<AddedToken> ReadAddedTokens(JsonCursor json, TokenizerConfig config, Vocabulary vocabulary)
+    {
+        var inFile = json.Optional("added_tokens") is { } added
             ? added.Items().Select(item => AddedTokenReader.Read(item, item.Required("id").GetInt32()))
-            : [],
-        .. config.AddedTokens.OrderBy(token => token.Id),
-    ];
+            : [];
+        return inFile.Concat(config.AddedTokens.OrderBy(token => token.Id))
+            .Select(token => vocabulary.IdOf(token.Content) is { } id ? token with { Id = id } : token);
+    }
 
     /// <summary>
     /// The special tokens around a text. The Llama and Gemma classes of the reference library make the template anew from

@@ -40,7 +40,12 @@ internal sealed class RegexPattern : ITextPattern
         var regex = text.IndexOfAnyInRange('\uD800', '\uDFFF') >= 0 ? _full.Value : _basic.Value;
         foreach (var match in regex.EnumerateMatches(text))
         {
-            sink.Match(match.Index, match.Length);
+            // An empty match between the halves of a pair is none: there is no place inside a character.
+            bool insidePair = match.Length == 0 && match.Index < text.Length && char.IsLowSurrogate(text[match.Index]);
+            if (!insidePair)
+            {
+                sink.Match(match.Index, match.Length);
+            }
         }
     }
 }

@@ -1,0 +1,17 @@
+namespace LlmCluster.CommandLine.Hosting;
+
+/// <summary>Options of a worker that <c>llmc up</c> takes as well and hands on.</summary>
+internal static class WorkerSettings
+{
+    /// <summary>The key of the number of compute threads.</summary>
+    public const string ThreadsKey = "Worker:Cpu:Threads";
+
+    /// <summary>Adds the options of memory and number formats.</summary>
+    public static void AddMemory(ServiceSettings settings)
+    {
+        settings.Add<int?>("--kv-blocks", "Worker:KvBlocks", "Blocks of each worker's KV pool. [default: as many as --kv-memory holds]", "N");
+        settings.Add<int?>("--kv-memory", "Worker:KvMemoryMiB", "Memory of each worker's KV pool. [default: 512]", "MIB");
+        settings.AddChoice("--weights", "Worker:Cpu:Weights", "Number format of weights. [default: the checkpoint's]", "bf16", "f32");
+        settings.AddChoice("--kv-dtype", "Worker:Cpu:Kv", "Number format of the KV cache. [default: that of the weights]", "bf16", "f32");
+    }
+}
