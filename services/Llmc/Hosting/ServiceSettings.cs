@@ -16,9 +16,6 @@ internal sealed class ServiceSettings
     /// <summary>The key of Redis' address.</summary>
     public const string RedisUrlKey = "Redis:Url";
 
-    /// <summary>The key of the password of Redis.</summary>
-    public const string RedisPasswordKey = "Redis:Password";
-
     /// <summary>The key of the log level.</summary>
     public const string LogLevelKey = "Logging:LogLevel:Default";
 
