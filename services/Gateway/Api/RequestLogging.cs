@@ -5,12 +5,14 @@ namespace LlmCluster.Gateway.Api;
 /// <summary>Gives each request its id, in the response's header and in every log line, and logs how it ended.</summary>
 internal sealed partial class RequestLogging(RequestDelegate next, TimeProvider time, ILogger<RequestLogging> logger)
 {
+    private static readonly Func<ILogger, string, IDisposable?> Scope = LoggerMessage.DefineScope<string>("RequestId:{RequestId}");
+
     public async Task InvokeAsync(HttpContext context)
     {
         string id = RequestIds.Get(context);
         context.Response.Headers[PrefillLeg.RequestIdHeader] = id;
         long start = time.GetTimestamp();
-        using IDisposable? scope = logger.BeginScope(new RequestScope(id));
+        using IDisposable? scope = Scope(logger, id);
         try
         {
             await next(context).ConfigureAwait(false);
@@ -34,23 +36,4 @@ internal sealed partial class RequestLogging(RequestDelegate next, TimeProvider 
 
     [LoggerMessage(LogLevel.Information, "{method} {path}: the client hung up after {milliseconds:0.0} ms")]
     private partial void LogHungUp(string method, string path, double milliseconds);
-
-    /// <summary>A scope that structured and plain loggers can show.</summary>
-    private sealed class RequestScope(string id) : IReadOnlyList<KeyValuePair<string, object?>>
-    {
-        public int Count => 1;
-
-        public KeyValuePair<string, object?> this[int index] => index == 0
-            ? new("RequestId", id)
-            : throw new ArgumentOutOfRangeException(nameof(index));
-
-        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()
-        {
-            yield return this[0];
-        }
-
-        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
-
-        public override string ToString() => $"RequestId:{id}";
-    }
 }

@@ -15,6 +15,8 @@ public static class GenerateEndpoint
 {
     private const string RequestIdHeader = "x-request-id";
 
+    private static readonly Func<ILogger, string, IDisposable?> Scope = LoggerMessage.DefineScope<string>("RequestId:{RequestId}");
+
     /// <summary>
     /// Maps <c>POST /internal/generate</c>. Needs <see cref="ISequenceSource"/> and <see cref="ITokenizer"/> as services.
     /// </summary>
@@ -32,7 +34,7 @@ public static class GenerateEndpoint
     private static async Task HandleAsync(HttpContext context, GenerateHandler handler)
     {
         string requestId = context.Request.Headers[RequestIdHeader].ToString();
-        using IDisposable? scope = handler.Logger.BeginScope(new KeyValuePair<string, object?>[] { new("RequestId", requestId) });
+        using IDisposable? scope = Scope(handler.Logger, requestId);
         try
         {
             // Prompts are measured by the gateway, whose limit is the only one.

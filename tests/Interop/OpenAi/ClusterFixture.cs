@@ -1,5 +1,3 @@
-using LlmCluster.Inference.Models;
-using LlmCluster.Inference.Models.Synthetic;
 using LlmCluster.Testing;
 using Xunit;
 
@@ -8,36 +6,19 @@ namespace LlmCluster.Tests.Interop.OpenAi;
 /// <summary>A running cluster of one prefill and one decode worker with a tiny model.</summary>
 public sealed class ClusterFixture : IAsyncLifetime
 {
-    private readonly TempDirectory _directory = new("openai");
-    private LlmcProcess? _process;
+    private TinyCluster _cluster = null!;
 
     /// <summary>Name of the model.</summary>
-    public string Model => "tiny";
-
-    /// <summary>Where the gateway listens.</summary>
-    public Uri Address { get; private set; } = null!;
+    public string Model => TinyCluster.Model;
 
     /// <summary>What OpenAI's clients are given as their base.</summary>
-    public Uri Base => new(Address, "/v1");
+    public Uri Base => new(_cluster.Address, "/v1");
 
     /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
-    {
-        string model = _directory.Combine(Model);
-        RandomCheckpoint.Write(ModelArchitecture.Llama, ModelPreset.Tiny, seed: 3, model);
-        (_process, Address) = await LlmcProcess.StartReadyAsync("up", "--model", model, "--port", "0", "--prefill", "1", "--decode", "1");
-    }
+    public async ValueTask InitializeAsync() => _cluster = await TinyCluster.StartAsync("--prefill", "1", "--decode", "1");
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_process is not null)
-        {
-            await _process.DisposeAsync();
-        }
-
-        _directory.Dispose();
-    }
+    public ValueTask DisposeAsync() => _cluster?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
 /// <summary>Tests that share the cluster.</summary>
