@@ -10,15 +10,11 @@ using Xunit;
 namespace LlmCluster.Tests.Integration.Gateway;
 
 /// <summary>Whatever clients do to a running cluster, they get a clear answer, and no KV block stays taken.</summary>
-public abstract class BadInputTests(params string[] workers) : IAsyncLifetime
+public abstract class BadInputTests(BadInputTests.ClusterFixture fixture)
 {
     private const int LongAnswer = 3000;
 
-    private TinyCluster _cluster = null!;
-
-    public async ValueTask InitializeAsync() => _cluster = await TinyCluster.StartAsync(workers);
-
-    public ValueTask DisposeAsync() => _cluster?.DisposeAsync() ?? ValueTask.CompletedTask;
+    private readonly TinyCluster _cluster = fixture.Cluster;
 
     public static TheoryData<string, string, int, string?, string> BadRequests => new()
     {
@@ -149,10 +145,26 @@ public abstract class BadInputTests(params string[] workers) : IAsyncLifetime
         worker.GetProperty("role").GetString() != "prefill" && worker.GetProperty("live").GetProperty("running").GetInt32() > 0;
 
     private static string Tokens(int count) => string.Join(',', Enumerable.Repeat(5, count));
+
+    /// <summary>The cluster that the tests of a class share.</summary>
+    public abstract class ClusterFixture(params string[] arguments) : IAsyncLifetime
+    {
+        public TinyCluster Cluster { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Cluster = await TinyCluster.StartAsync(arguments);
+
+        public ValueTask DisposeAsync() => Cluster?.DisposeAsync() ?? ValueTask.CompletedTask;
+    }
 }
 
 /// <summary>With prefill and decode on different workers.</summary>
-public sealed class DisaggregatedBadInputTests() : BadInputTests("--prefill", "1", "--decode", "1");
+public sealed class DisaggregatedBadInputTests(DisaggregatedBadInputTests.Fixture fixture) : BadInputTests(fixture), IClassFixture<DisaggregatedBadInputTests.Fixture>
+{
+    public sealed class Fixture() : ClusterFixture("--prefill", "1", "--decode", "1");
+}
 
 /// <summary>With one worker for both.</summary>
-public sealed class MixedBadInputTests() : BadInputTests("--mixed", "1");
+public sealed class MixedBadInputTests(MixedBadInputTests.Fixture fixture) : BadInputTests(fixture), IClassFixture<MixedBadInputTests.Fixture>
+{
+    public sealed class Fixture() : ClusterFixture("--mixed", "1");
+}
