@@ -8,11 +8,14 @@ namespace LlmCluster.Gateway;
 /// <summary>A running gateway: the HTTP front of a cluster. Disposing it ends it.</summary>
 public sealed class GatewayApp : IAsyncDisposable
 {
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(5);
-
     private readonly WebApplication _app;
+    private readonly TimeSpan _shutdownTimeout;
 
-    private GatewayApp(WebApplication app) => _app = app;
+    private GatewayApp(WebApplication app, TimeSpan shutdownTimeout)
+    {
+        _app = app;
+        _shutdownTimeout = shutdownTimeout;
+    }
 
     /// <summary>Where it listens, with the port that it really has.</summary>
     public Uri Url => new(_app.Urls.First());
@@ -32,7 +35,14 @@ public sealed class GatewayApp : IAsyncDisposable
 
         // An empty builder: no configuration from the working folder or the environment that nobody asked for.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmcluster-gateway" });
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(LogLevel.Information)
+            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
+
+            // Its scope has a request id of its own beside ours.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None)
+
+            // Whatever ends a forwarded request is logged where it is answered.
+            .AddFilter("Yarp", LogLevel.Error);
         (logging ?? (l => l.AddSimpleConsole(c => (c.IncludeScopes, c.SingleLine, c.TimestampFormat) = (true, true, "HH:mm:ss.fff "))))(builder.Logging);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -43,7 +53,7 @@ public sealed class GatewayApp : IAsyncDisposable
         });
         builder.WebHost.UseUrls(options.Url);
         builder.Services.AddRoutingCore();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout);
         builder.Services.AddGateway(options, state, model);
 
         WebApplication app = builder.Build();
@@ -51,7 +61,7 @@ public sealed class GatewayApp : IAsyncDisposable
         {
             app.UseGateway();
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
-            return new GatewayApp(app);
+            return new GatewayApp(app, options.ShutdownTimeout);
         }
         catch
         {
@@ -60,10 +70,10 @@ public sealed class GatewayApp : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the gateway: running requests have a few seconds to end.</summary>
+    /// <summary>Ends the gateway: running requests have <see cref="GatewayOptions.ShutdownTimeout"/> to end.</summary>
     public async ValueTask DisposeAsync()
     {
-        using var deadline = new CancellationTokenSource(ShutdownTimeout);
+        using var deadline = new CancellationTokenSource(_shutdownTimeout);
         await _app.StopAsync(deadline.Token).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
     }

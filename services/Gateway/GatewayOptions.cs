@@ -35,6 +35,9 @@ public sealed record GatewayOptions
     /// <summary>Longest time to connect to a worker.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Longest time for running requests to end when the gateway ends.</summary>
+    public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Most choices of one prompt (<c>n</c>).</summary>
     public int MaxChoices { get; init; } = 128;
 
@@ -77,6 +80,7 @@ public sealed record GatewayOptions
         RequireTime(RequestTimeout, nameof(RequestTimeout));
         RequireTime(PrefillTimeout, nameof(PrefillTimeout));
         RequireTime(ConnectTimeout, nameof(ConnectTimeout));
+        RequireTime(ShutdownTimeout, nameof(ShutdownTimeout));
         Require(PrefillAttempts is >= 1 and <= 100, nameof(PrefillAttempts), PrefillAttempts, "1 to 100");
         Require(MaxChoices is >= 1 and <= 1024, nameof(MaxChoices), MaxChoices, "1 to 1024");
         Require(MaxSequences is >= 1 and <= 4096, nameof(MaxSequences), MaxSequences, "1 to 4096");

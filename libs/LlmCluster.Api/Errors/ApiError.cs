@@ -21,6 +21,10 @@ public sealed record ApiError(int Status, string Message, string Type, string? P
     public static ApiError TooLarge(long limit) =>
         new(413, $"The request body is longer than the {limit} bytes that are accepted.", ApiErrorTypes.InvalidRequest, null, ApiErrorCodes.RequestTooLarge);
 
+    /// <summary>A body that is compressed: 415.</summary>
+    public static ApiError UnsupportedEncoding(string encoding) =>
+        new(415, $"The request body has content encoding '{encoding}'; send it uncompressed.", ApiErrorTypes.InvalidRequest, null, ApiErrorCodes.UnsupportedEncoding);
+
     /// <summary>A model that is not served: 404.</summary>
     public static ApiError ModelNotFound(string model, string served) =>
         new(404, $"The model '{model}' does not exist. This cluster serves '{served}'.", ApiErrorTypes.InvalidRequest, "model", ApiErrorCodes.ModelNotFound);

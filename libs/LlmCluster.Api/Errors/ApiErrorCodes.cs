@@ -52,6 +52,9 @@ public static class ApiErrorCodes
     /// <summary>The body is too long.</summary>
     public const string RequestTooLarge = "request_too_large";
 
+    /// <summary>The body is compressed.</summary>
+    public const string UnsupportedEncoding = "unsupported_content_encoding";
+
     /// <summary>The prompt is too long.</summary>
     public const string ContextLengthExceeded = "context_length_exceeded";
 

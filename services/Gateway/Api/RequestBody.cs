@@ -13,10 +13,16 @@ internal static class RequestBody
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>The whole body.</summary>
-    /// <exception cref="ApiException">It is longer than <paramref name="limit"/> bytes.</exception>
+    /// <exception cref="ApiException">It is longer than <paramref name="limit"/> bytes, or compressed.</exception>
     public static async ValueTask<byte[]> ReadAsync(HttpContext context, long limit)
     {
         HttpRequest request = context.Request;
+        string encoding = request.Headers.ContentEncoding.ToString();
+        if (encoding.Length > 0 && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            throw ApiError.UnsupportedEncoding(encoding).ToException();
+        }
+
         if (request.ContentLength > limit)
         {
             await RefuseAsync(context, limit, 0).ConfigureAwait(false);

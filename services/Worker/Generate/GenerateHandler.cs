@@ -111,13 +111,4 @@ internal sealed partial class GenerateHandler(ISequenceSource source, ITokenizer
                 return ApiError.Internal("The worker failed; its log has the details.");
         }
     }
-
-    [LoggerMessage(LogLevel.Debug, "{request} answered: {promptTokens} prompt tokens, {cachedTokens} of them cached, {completionTokens} generated")]
-    private partial void LogAnswered(string request, int promptTokens, int cachedTokens, int completionTokens);
-
-    [LoggerMessage(LogLevel.Warning, "{request} failed ({error}): {message}")]
-    private partial void LogFailed(string request, GenerationError error, string message);
-
-    [LoggerMessage(LogLevel.Error, "{request} failed in a way that was not foreseen")]
-    private partial void LogDefect(Exception exception, string request);
 }

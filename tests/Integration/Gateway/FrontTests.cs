@@ -172,6 +172,25 @@ public sealed class FrontTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Refuses_compressed_bodies_clearly()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = new ByteArrayContent([31, 139]) };
+        request.Content.Headers.ContentEncoding.Add("gzip");
+        using HttpResponseMessage response = await _host.Client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, response.StatusCode);
+        Assert.Equal("unsupported_content_encoding", (await GatewayHost.ErrorAsync(response)).GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task Reads_bodies_up_to_the_limit()
+    {
+        using HttpResponseMessage response = await _host.PostAsync("/tokenize", $$"""{"prompt": "{{new string('x', 7_000_000)}}"}""");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Fact]
     public async Task Refuses_long_bodies_before_they_are_sent_to_who_asks_first()
     {
         using var client = new TcpClient();
