@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
-using LlmCluster.Api.Errors;
 using LlmCluster.Api.Generate;
 using LlmCluster.Cluster;
 using LlmCluster.Gateway.Placement;
@@ -22,20 +21,20 @@ internal sealed partial class PrefillLeg(
     /// <summary>Computes and hands over all sequences.</summary>
     /// <returns>Null when all were taken over, or the first permanent failure, after which the other calls are ended.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public async Task<ApiError?> RunAsync(
+    public async Task<PrefillFailure?> RunAsync(
         RequestPlan plan, PlacementRequest facts, WorkerSnapshot prefill, WorkerInfo decode, string requestId, CancellationToken cancellationToken)
     {
         using var calls = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var run = new Run(plan, facts, prefill, decode, requestId, calls.Token);
-        List<Task<ApiError?>> pending = [.. plan.Generate.Sequences.Select(s => RunSequenceAsync(run, s))];
-        ApiError? failure = null;
-        await foreach (Task<ApiError?> ended in Task.WhenEach(pending).ConfigureAwait(false))
+        List<Task<PrefillFailure?>> pending = [.. plan.Generate.Sequences.Select(s => RunSequenceAsync(run, s))];
+        PrefillFailure? failure = null;
+        await foreach (Task<PrefillFailure?> ended in Task.WhenEach(pending).ConfigureAwait(false))
         {
             try
             {
-                if (await ended.ConfigureAwait(false) is { } error && failure is null)
+                if (await ended.ConfigureAwait(false) is { } problem && failure is null)
                 {
-                    failure = error;
+                    failure = problem;
                     await calls.CancelAsync().ConfigureAwait(false);
                 }
             }
@@ -48,7 +47,7 @@ internal sealed partial class PrefillLeg(
         return failure;
     }
 
-    private async Task<ApiError?> RunSequenceAsync(Run run, GenerateSequence sequence)
+    private async Task<PrefillFailure?> RunSequenceAsync(Run run, GenerateSequence sequence)
     {
         WorkerSnapshot worker = run.Prefill;
         for (int epoch = 1; ; epoch++)
@@ -63,7 +62,7 @@ internal sealed partial class PrefillLeg(
             if (!PrefillFailure.IsTransient(status.StatusCode) || epoch >= options.PrefillAttempts)
             {
                 LogFailed(sequence.Index, worker.Info.Id, epoch, status.StatusCode, status.Detail);
-                return PrefillFailure.ToApiError(status);
+                return PrefillFailure.From(status);
             }
 
             run.Failed.TryAdd(worker.Info.Id, 0);

@@ -3,6 +3,7 @@ using LlmCluster.Api.Generate;
 using LlmCluster.Cluster;
 using LlmCluster.Gateway.Placement;
 using LlmCluster.Gateway.Proxy;
+using LlmCluster.Gateway.Resilience;
 
 namespace LlmCluster.Gateway.Dispatch;
 
@@ -17,9 +18,9 @@ internal sealed partial class RequestDispatcher(
     TimeProvider time,
     ILogger<RequestDispatcher> logger)
 {
-    // A prefill worker learns a moment after the decode worker that the sequence was taken over, and a short answer may
-    // be complete by then.
-    private static readonly TimeSpan PrefillGrace = TimeSpan.FromSeconds(2);
+    // The legs end a moment apart: a prefill worker learns after the decode worker that the sequence was taken over, and
+    // a short answer may be complete by then.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     /// <summary>Answers the client.</summary>
     /// <exception cref="ApiException">The request failed and no response has begun.</exception>
@@ -43,21 +44,25 @@ internal sealed partial class RequestDispatcher(
             Local = placement.Prefill is null ? plan.Local : null,
         };
         Task<DecodeOutcome> decode = decodeLeg.ForwardAsync(context, request, worker, requestId, legs.Token);
-        Task<ApiError?> prefill = placement.Prefill is { } other
+        Task<PrefillFailure?> prefill = placement.Prefill is { } other
             ? prefillLeg.RunAsync(plan, facts, other, worker, requestId, legs.Token)
-            : Task.FromResult<ApiError?>(null);
+            : Task.FromResult<PrefillFailure?>(null);
 
-        ApiError? prefillError = null;
+        PrefillFailure? failure = null;
         try
         {
             if (await Task.WhenAny(prefill, decode).ConfigureAwait(false) == prefill)
             {
-                prefillError = await ObserveAsync(prefill).ConfigureAwait(false);
+                failure = await ObserveAsync(prefill).ConfigureAwait(false);
+                if (failure is { DecodeEnds: true })
+                {
+                    await Task.WhenAny(decode, Task.Delay(Grace, legs.Token)).ConfigureAwait(false);
+                }
             }
         }
         finally
         {
-            if (prefill.IsFaulted || prefillError is not null)
+            if (prefill.IsFaulted || failure is not null)
             {
                 await legs.CancelAsync().ConfigureAwait(false);
             }
@@ -73,26 +78,26 @@ internal sealed partial class RequestDispatcher(
         }
 
         hangUp.ThrowIfCancellationRequested();
-        ApiError error = prefillError
+        ApiError error = failure?.Error
             ?? (deadline.IsCancellationRequested ? ApiError.Timeout($"The request took longer than {options.RequestTimeout.TotalSeconds:0.###} s.") : outcome.Error);
         LogFailed(plan.Generate.RequestId, error.Status, error.Message);
         await TellAsync(context, error, outcome.CanTell, hangUp).ConfigureAwait(false);
     }
 
-    private static async Task FinishPrefillAsync(HttpContext context, Task<ApiError?> prefill, DecodeOutcome outcome, CancellationTokenSource legs)
+    private static async Task FinishPrefillAsync(HttpContext context, Task<PrefillFailure?> prefill, DecodeOutcome outcome, CancellationTokenSource legs)
     {
         if (!prefill.IsCompleted && outcome.Error is null && context.Response.StatusCode == StatusCodes.Status200OK)
         {
             // The client has its answer; only the bookkeeping of leg 1 is left.
             await context.Response.CompleteAsync().ConfigureAwait(false);
-            await Task.WhenAny(prefill, Task.Delay(PrefillGrace, legs.Token)).ConfigureAwait(false);
+            await Task.WhenAny(prefill, Task.Delay(Grace, legs.Token)).ConfigureAwait(false);
         }
 
         await legs.CancelAsync().ConfigureAwait(false);
         await ObserveAsync(prefill).ConfigureAwait(false);
     }
 
-    private static async Task<ApiError?> ObserveAsync(Task<ApiError?> prefill)
+    private static async Task<PrefillFailure?> ObserveAsync(Task<PrefillFailure?> prefill)
     {
         try
         {

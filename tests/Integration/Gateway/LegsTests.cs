@@ -173,6 +173,26 @@ public sealed class LegsTests
     }
 
     [Fact]
+    public async Task A_prefill_worker_lost_after_it_handed_over_harms_nobody()
+    {
+        await using GatewayHost host = await GatewayHost.StartAsync();
+        ScriptedWorker prefill = await host.AddAsync("prefill-1", WorkerRole.Prefill);
+        ScriptedWorker decode = await host.AddAsync("decode-1", WorkerRole.Decode);
+        prefill.OnPrefill = (request, _) => throw (request.Id.Epoch == 1
+            ? new RpcException(new Status(StatusCode.Unavailable, "lost after the hand-over"))
+            : new RpcException(new Status(StatusCode.Aborted, "the sequence is here already and done")));
+        decode.OnGenerate = async (context, _) =>
+        {
+            await Eventually.TrueAsync(() => prefill.Prefills.Count == 2 && prefill.Open == 0);
+            await context.Response.WriteAsync("done");
+        };
+
+        using HttpResponseMessage response = await host.PostAsync("/v1/completions", Completion);
+
+        Assert.Equal("done", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
     public async Task One_failed_sequence_ends_the_others()
     {
         await using GatewayHost host = await GatewayHost.StartAsync();

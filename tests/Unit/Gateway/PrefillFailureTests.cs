@@ -19,10 +19,11 @@ public sealed class PrefillFailureTests
     [InlineData(StatusCode.Unknown, 500, false)]
     public void Decides_by_the_code(StatusCode code, int status, bool isTransient)
     {
-        var error = PrefillFailure.ToApiError(new Status(code, "the reason"));
+        var failure = PrefillFailure.From(new Status(code, "the reason"));
 
-        Assert.Equal(status, error.Status);
-        Assert.Contains("the reason", error.Message, StringComparison.Ordinal);
+        Assert.Equal(status, failure.Error.Status);
+        Assert.Contains("the reason", failure.Error.Message, StringComparison.Ordinal);
+        Assert.Equal(code == StatusCode.Aborted, failure.DecodeEnds);
         Assert.Equal(isTransient, PrefillFailure.IsTransient(code));
     }
 
