@@ -80,8 +80,9 @@ public sealed class GenerateHandlerTests
 
         await Assert.ThrowsAsync<ApiException>(() => AnswerAsync(Request(new AnswerOptions(), choices: 3, "a…", "b", "c…")));
 
+        // Those that had not been opened yet never are.
         Assert.Equal(0, _source.Live);
-        Assert.Equal(3, _source.Disposed);
+        Assert.InRange(_source.Disposed, 1, 3);
     }
 
     [Fact]
