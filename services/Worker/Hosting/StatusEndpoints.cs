@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -9,6 +10,9 @@ namespace LlmCluster.Worker.Hosting;
 /// <summary><c>/health</c>: the process lives. <c>/ready</c>: it takes requests. <c>/internal/status</c>: what it is doing.</summary>
 internal static class StatusEndpoints
 {
+    // As all other JSON that this project speaks.
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
     public static void MapStatus(this IEndpointRouteBuilder routes)
     {
         var status = routes.ServiceProvider.GetRequiredService<WorkerStatusSource>();
@@ -18,7 +22,7 @@ internal static class StatusEndpoints
             context.Response.StatusCode = status.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
             return context.Response.WriteAsJsonAsync(new { status = status.Report().Status }, context.RequestAborted);
         });
-        routes.MapGet("/internal/status", context => context.Response.WriteAsJsonAsync(status.Report(), context.RequestAborted));
+        routes.MapGet("/internal/status", context => context.Response.WriteAsJsonAsync(status.Report(), Json, context.RequestAborted));
     }
 }
 

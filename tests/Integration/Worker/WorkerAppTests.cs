@@ -91,15 +91,15 @@ public sealed class WorkerAppTests(WorkerFixture fixture) : IClassFixture<Worker
         Assert.Equal(worker.Info.Id, status.GetProperty("id").GetString());
         Assert.Equal("mixed", status.GetProperty("role").GetString());
         Assert.Equal("ready", status.GetProperty("status").GetString());
-        Assert.Equal(0, status.GetProperty("waitingForTransfer").GetInt32());
-        JsonElement blocks = status.GetProperty("kvBlocks");
+        Assert.Equal(0, status.GetProperty("waiting_for_transfer").GetInt32());
+        JsonElement blocks = status.GetProperty("kv_blocks");
         Assert.Equal((128, 128, 0, 0), (
             blocks.GetProperty("total").GetInt32(), blocks.GetProperty("free").GetInt32(), blocks.GetProperty("cached").GetInt32(), blocks.GetProperty("referenced").GetInt32()));
 
         using var client = new CancellationTokenSource();
         Task<IGeneration> waiting = Source(worker).ReceiveAsync("nobody", 0, client.Token).AsTask();
         status = await http.GetFromJsonAsync<JsonElement>("/internal/status");
-        Assert.Equal(1, status.GetProperty("waitingForTransfer").GetInt32());
+        Assert.Equal(1, status.GetProperty("waiting_for_transfer").GetInt32());
         await client.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
