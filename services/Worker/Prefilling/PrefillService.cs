@@ -15,7 +15,7 @@ internal sealed partial class PrefillService(KvSender sender, ILogger<PrefillSer
     public override async Task<PrefillResponse> Prefill(PrefillRequest request, ServerCallContext context)
     {
         string requestId = context.RequestHeaders.GetValue(RequestIdHeader) ?? request.Id?.RequestId ?? "";
-        using IDisposable? scope = logger.BeginScope(new KeyValuePair<string, object?>[] { new("RequestId", requestId) });
+        using IDisposable? scope = logger.BeginScope("RequestId:{RequestId}", requestId);
         try
         {
             KvSendResult result = await sender.SendAsync(request, context.CancellationToken).ConfigureAwait(false);
