@@ -53,7 +53,7 @@ internal sealed class WorkerEndpoints(ClusterView view) : IDisposable
         try
         {
             byte[] live = await _client.GetByteArrayAsync(new Uri(info.HttpEndpoint, StatusPath), cancellationToken).ConfigureAwait(false);
-            description["live"] = SnakeCase(JsonNode.Parse(live));
+            description["live"] = JsonNode.Parse(live);
         }
         catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
@@ -62,9 +62,4 @@ internal sealed class WorkerEndpoints(ClusterView view) : IDisposable
 
         return description;
     }
-
-    /// <summary>Gives the names that a worker uses the form of those around them.</summary>
-    private static JsonNode? SnakeCase(JsonNode? node) => node is JsonObject members
-        ? new JsonObject(members.Select(m => KeyValuePair.Create(JsonNamingPolicy.SnakeCaseLower.ConvertName(m.Key), SnakeCase(m.Value))))
-        : node?.DeepClone();
 }
