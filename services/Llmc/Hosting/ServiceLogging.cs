@@ -13,6 +13,9 @@ internal static class ServiceLogging
     {
         // It would tell how to end a host that is only one of several here.
         logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+
+        // That a worker is not ready while it starts or drains is no failure, and the health service tells it anyway.
+        logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         logging.AddConfiguration(configuration.GetSection("Logging"));
         logging.AddSimpleConsole(console =>
         {
