@@ -25,7 +25,7 @@ internal static unsafe class Attention<S, V>
         var scratch = new Scratch((float*)memory, shape.HeadDim, shape.Group * shape.TaskTokens);
         PackQueries(shape, task, scratch);
         new Span<float>(scratch.State.Sums, rows * SoftmaxState.SumLanes).Clear();
-        new Span<float>(scratch.State.Largest, rows).Fill(float.NegativeInfinity);
+        new Span<float>(scratch.State.Measures, rows).Fill(float.NegativeInfinity);
         new Span<float>(scratch.State.Result, rows * scratch.Width).Clear();
 
         int lowest = Math.Max(0, task.Position - shape.Window + 1);
@@ -150,7 +150,7 @@ internal static unsafe class Attention<S, V>
             Scores = Take(S.TileRows * TileKeys);
             State = new SoftmaxState
             {
-                Largest = Take(maxRows),
+                Measures = Take(maxRows),
                 Sums = Take(SoftmaxState.SumLanes * maxRows),
                 Result = Take(Width * maxRows),
                 Width = Width,

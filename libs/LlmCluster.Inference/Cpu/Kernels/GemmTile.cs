@@ -176,6 +176,7 @@ internal static unsafe class GemmTile<S, V>
 
         for (; depth > 0; depth--)
         {
+            F.Prefetch(right);
             V low = F.Low(right);
             V high = F.High(right);
             V x = S.SplatAt(left);

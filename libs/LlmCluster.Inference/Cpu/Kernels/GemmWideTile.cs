@@ -13,9 +13,6 @@ internal static unsafe class GemmWideTile<S, V>
     /// <summary>Pairs of vectors that a tile runs over.</summary>
     public const int Pairs = 4;
 
-    // How far ahead weights are asked for: further than the processor looks by itself at the end of a page.
-    private const int PrefetchBytes = 1024;
-
     /// <summary>Panels that a tile runs over.</summary>
     public static int Panels => Pairs * S.Lanes / Panel.Half;
 
@@ -117,7 +114,7 @@ internal static unsafe class GemmWideTile<S, V>
             V x0 = S.SplatAt(left);
             V x1 = R.Value > 1 ? S.SplatAt(left + 1) : x0;
             V x2 = R.Value > 2 ? S.SplatAt(left + 2) : x0;
-            S.Prefetch(right0 + PrefetchBytes);
+            S.Prefetch(right0 + Panel.PrefetchBytes);
             V low = F.Low(right0);
             V high = F.High(right0);
             low00 = S.MultiplyAdd(x0, low, low00);
@@ -135,7 +132,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right0 += F.Stride;
-            S.Prefetch(right1 + PrefetchBytes);
+            S.Prefetch(right1 + Panel.PrefetchBytes);
             low = F.Low(right1);
             high = F.High(right1);
             low01 = S.MultiplyAdd(x0, low, low01);
@@ -153,7 +150,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right1 += F.Stride;
-            S.Prefetch(right2 + PrefetchBytes);
+            S.Prefetch(right2 + Panel.PrefetchBytes);
             low = F.Low(right2);
             high = F.High(right2);
             low02 = S.MultiplyAdd(x0, low, low02);
@@ -171,7 +168,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right2 += F.Stride;
-            S.Prefetch(right3 + PrefetchBytes);
+            S.Prefetch(right3 + Panel.PrefetchBytes);
             low = F.Low(right3);
             high = F.High(right3);
             low03 = S.MultiplyAdd(x0, low, low03);

@@ -94,52 +94,66 @@ internal static unsafe class KeyValueTile<S, V>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyValues(byte** rows, int count, nint offset, int headDim, float* destination)
     {
-        for (int first = 0; first < headDim; first += Panel.Width)
+        int first = 0;
+        for (; first + Panel.Width <= headDim; first += Panel.Width)
         {
-            int width = Math.Min(Panel.Width, headDim - first);
+            // Whole panels without inner bounds.
+            float* to = destination;
             for (int row = 0; row < count; row++)
             {
                 float* source = (float*)(rows[row] + offset) + first;
-                float* to = destination + (row * Panel.Width);
-                int i = 0;
-                for (; i + S.Lanes <= width; i += S.Lanes)
+                for (int i = 0; i < Panel.Width; i += 2 * S.Lanes)
                 {
                     S.Store(to + i, S.Load(source + i));
+                    S.Store(to + i + S.Lanes, S.Load(source + i + S.Lanes));
                 }
 
-                for (; i < width; i++)
-                {
-                    to[i] = source[i];
-                }
+                to += Panel.Width;
             }
 
             destination += Panel.Width * TileKeys;
+        }
+
+        for (int row = 0; row < count; row++)
+        {
+            float* source = (float*)(rows[row] + offset) + first;
+            for (int i = 0; i < headDim - first; i++)
+            {
+                destination[(row * Panel.Width) + i] = source[i];
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WidenValues(byte** rows, int count, nint offset, int headDim, float* destination)
     {
-        for (int first = 0; first < headDim; first += Panel.Width)
+        int first = 0;
+        for (; first + Panel.Width <= headDim; first += Panel.Width)
         {
-            int width = Math.Min(Panel.Width, headDim - first);
+            // Whole panels without inner bounds.
+            float* to = destination;
             for (int row = 0; row < count; row++)
             {
                 ushort* source = (ushort*)(rows[row] + offset) + first;
-                float* to = destination + (row * Panel.Width);
-                int i = 0;
-                for (; i + S.Lanes <= width; i += S.Lanes)
+                for (int i = 0; i < Panel.Width; i += 2 * S.Lanes)
                 {
                     S.Store(to + i, S.Widen(source + i));
+                    S.Store(to + i + S.Lanes, S.Widen(source + i + S.Lanes));
                 }
 
-                for (; i < width; i++)
-                {
-                    to[i] = Bfloat16.ToSingle(source[i]);
-                }
+                to += Panel.Width;
             }
 
             destination += Panel.Width * TileKeys;
+        }
+
+        for (int row = 0; row < count; row++)
+        {
+            ushort* source = (ushort*)(rows[row] + offset) + first;
+            for (int i = 0; i < headDim - first; i++)
+            {
+                destination[(row * Panel.Width) + i] = Bfloat16.ToSingle(source[i]);
+            }
         }
     }
 }

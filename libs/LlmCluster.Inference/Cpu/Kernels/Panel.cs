@@ -14,6 +14,9 @@ internal static class Panel
     /// <summary>Columns between the two vectors of a tile.</summary>
     public const int Half = 16;
 
+    /// <summary>How far ahead weights are asked for: further than the processor looks by itself at the end of a page.</summary>
+    public const int PrefetchBytes = 1024;
+
     public static int Count(int columns) => (columns + Width - 1) / Width;
 
     public static int RoundUp(int columns) => Count(columns) * Width;
@@ -31,6 +34,9 @@ internal unsafe interface IPanelFormat<V>
 
     /// <summary>Columns 16 further on.</summary>
     static abstract V High(byte* source);
+
+    /// <summary>Asks for steps further on, where a panel comes from memory.</summary>
+    static abstract void Prefetch(byte* source);
 }
 
 /// <summary>32 singles a step.</summary>
@@ -45,6 +51,12 @@ internal readonly unsafe struct F32Panel<S, V> : IPanelFormat<V>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V High(byte* source) => S.Load((float*)source + Panel.Half);
+
+    // Most such panels were just made, and are in the cache.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* source)
+    {
+    }
 }
 
 /// <summary>16 pairs of bfloat16 a step, widened on load.</summary>
@@ -59,4 +71,7 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V High(byte* source) => S.HighHalves(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
 }

@@ -8,13 +8,13 @@ internal unsafe struct SoftmaxState
     /// <summary>Floats that hold a row's sum of weights lane by lane.</summary>
     public const int SumLanes = 16;
 
-    /// <summary>Largest score of each row so far.</summary>
-    public float* Largest;
+    /// <summary>The score that each row's weights are measured against: weight = e^(score - measure).</summary>
+    public float* Measures;
 
-    /// <summary>Sum of each row's weights so far, against that score; <see cref="SumLanes"/> floats a row.</summary>
+    /// <summary>Sum of each row's weights so far, against the measure; <see cref="SumLanes"/> floats a row.</summary>
     public float* Sums;
 
-    /// <summary>Weighted sum of each row's values so far, against that score.</summary>
+    /// <summary>Weighted sum of each row's values so far, against the measure.</summary>
     public float* Result;
 
     /// <summary>Floats from one row of <see cref="Result"/> to the next.</summary>
@@ -28,9 +28,12 @@ internal static unsafe class Softmax<S, V>
 {
     private const int TileKeys = AttentionShape.TileKeys;
 
+    // How far scores may outgrow the measure: weights stay below e^8.
+    private const float Tolerance = 8;
+
     /// <summary>
-    /// Turns rows of 32 scores into weights against the largest score so far, and brings what each row has summed up to
-    /// now to the same measure.
+    /// Turns rows of 32 scores into weights against the row's measure. Where scores outgrow it, it becomes their largest,
+    /// and what the row has summed up to now is brought to the new one.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rows(float* scores, int rows, in SoftmaxState state, int first)
@@ -42,13 +45,13 @@ internal static unsafe class Softmax<S, V>
 
         // A loop of its own: nothing in it waits for the row before.
         float* sums = state.Sums + (first * SoftmaxState.SumLanes);
-        float* largest = state.Largest + first;
+        float* measures = state.Measures + first;
         for (int i = 0; i < rows; i++)
         {
             V sum = S.Load(sums);
 
             // Finite, as a row may not have met a key yet.
-            V measure = S.Max(S.Splat(largest[i]), S.Splat(float.MinValue));
+            V measure = S.Max(S.Splat(measures[i]), S.Splat(float.MinValue));
             for (int key = 0; key < TileKeys; key += S.Lanes)
             {
                 V weight = VectorMath<S, V>.ExpOrZero(S.Subtract(S.Load(scores + key), measure));
@@ -94,16 +97,16 @@ internal static unsafe class Softmax<S, V>
             most = S.Max(most, S.Load(scores + i));
         }
 
-        float before = state.Largest[row];
+        // Weights a little above 1 do no harm, and most rows keep their first measure.
+        float before = state.Measures[row];
         float largest = S.Largest(most);
-        if (!(largest > before))
+        if (!(largest > before + Tolerance))
         {
-            // e^0 is exactly 1, so that leaving the factor out when nothing grew changes no bit.
             return;
         }
 
         V factor = VectorMath<S, V>.ExpOrZero(S.Splat(before - largest));
-        state.Largest[row] = largest;
+        state.Measures[row] = largest;
         Scale(state.Sums + (row * SoftmaxState.SumLanes), S.Lanes, factor);
         Scale(state.Result + (row * state.Width), state.Width, factor);
     }
