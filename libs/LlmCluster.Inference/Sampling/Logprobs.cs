@@ -1,6 +1,6 @@
-namespace LlmCluster.Inference.Sampling;
-
 using LlmCluster.Inference.Engine;
+
+namespace LlmCluster.Inference.Sampling;
 
 /// <summary>Log probabilities of one row of raw logits.</summary>
 internal static class Logprobs

@@ -69,8 +69,21 @@ public sealed class RequestPlanTests
             AnswerKind.Completion,
             Parameters with
             {
-                Seed = 5, Temperature = 0.5f, TopP = 0.25f, TopK = 4, MinP = 0.125f, RepetitionPenalty = 1.5f, PresencePenalty = 1, FrequencyPenalty = -1,
-                LogitBias = new Dictionary<int, float> { [3] = -7 }, TopLogprobs = 2, MinTokens = 1, MaxTokens = 9, CacheSalt = "salt", IgnoreEos = true, StopTokenIds = [8],
+                Seed = 5,
+                Temperature = 0.5f,
+                TopP = 0.25f,
+                TopK = 4,
+                MinP = 0.125f,
+                RepetitionPenalty = 1.5f,
+                PresencePenalty = 1,
+                FrequencyPenalty = -1,
+                LogitBias = new Dictionary<int, float> { [3] = -7 },
+                TopLogprobs = 2,
+                MinTokens = 1,
+                MaxTokens = 9,
+                CacheSalt = "salt",
+                IgnoreEos = true,
+                StopTokenIds = [8],
             },
             [1, 2, 3]);
 
@@ -82,8 +95,16 @@ public sealed class RequestPlanTests
             Prompt = { 1, 2, 3 },
             Sampling = new Protocol.V1.Sampling
             {
-                Temperature = 0.5f, TopP = 0.25f, TopK = 4, MinP = 0.125f, RepetitionPenalty = 1.5f, PresencePenalty = 1, FrequencyPenalty = -1,
-                LogitBias = { [3] = -7 }, Seed = 5, TopLogprobs = 2,
+                Temperature = 0.5f,
+                TopP = 0.25f,
+                TopK = 4,
+                MinP = 0.125f,
+                RepetitionPenalty = 1.5f,
+                PresencePenalty = 1,
+                FrequencyPenalty = -1,
+                LogitBias = { [3] = -7 },
+                Seed = 5,
+                TopLogprobs = 2,
             },
             MaxTokens = 9,
             MinTokens = 1,
@@ -101,8 +122,18 @@ public sealed class RequestPlanTests
         tokenizer.EosTokenId.Returns(9);
         var config = new ModelConfig
         {
-            Architecture = ModelArchitecture.Llama, VocabSize = 64, HiddenSize = 8, IntermediateSize = 8, Layers = 1, Heads = 1, KvHeads = 1, HeadDim = 8,
-            MaxPositions = 100, RmsNormEps = 1e-5f, RopeTheta = 10000, TieWordEmbeddings = true,
+            Architecture = ModelArchitecture.Llama,
+            VocabSize = 64,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            Layers = 1,
+            Heads = 1,
+            KvHeads = 1,
+            HeadDim = 8,
+            MaxPositions = 100,
+            RmsNormEps = 1e-5f,
+            RopeTheta = 10000,
+            TieWordEmbeddings = true,
         };
         var generation = new GenerationDefaults { EosTokenIds = [2, 3], Temperature = 0.6f, TopP = 0.9f, TopK = 20 };
         var model = new ServedModel("m", DateTimeOffset.UnixEpoch, tokenizer, null, new CheckpointSettings(config, generation));

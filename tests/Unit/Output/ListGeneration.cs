@@ -9,7 +9,11 @@ internal sealed class ListGeneration(IReadOnlyList<GeneratedToken> tokens, int m
 {
     public GenerationRequest Request { get; } = new()
     {
-        Id = "list", Prompt = [1, 2, 3], MaxTokens = 1000, MinTokens = minTokens, Sampling = new SamplingOptions(),
+        Id = "list",
+        Prompt = [1, 2, 3],
+        MaxTokens = 1000,
+        MinTokens = minTokens,
+        Sampling = new SamplingOptions(),
     };
 
     public int CachedTokens => 2;

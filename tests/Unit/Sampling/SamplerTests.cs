@@ -128,7 +128,10 @@ public class SamplerTests
         float[] logits = [1, 4, 2, 4, float.NegativeInfinity];
         var options = new SamplingOptions
         {
-            Temperature = 0, TopLogprobs = 3, TopK = 1, LogitBias = new Dictionary<int, float> { [0] = 100 },
+            Temperature = 0,
+            TopLogprobs = 3,
+            TopK = 1,
+            LogitBias = new Dictionary<int, float> { [0] = 100 },
         };
         GeneratedToken token = new Sampler(5).Sample(logits, State(options), 0);
 

@@ -296,7 +296,9 @@ public class SchedulerTests
         return new Sequence(
             new GenerationRequest
             {
-                Id = "s", Prompt = [.. Enumerable.Range(0, length).Select(_ => random.Next(1000))], MaxTokens = 1000,
+                Id = "s",
+                Prompt = [.. Enumerable.Range(0, length).Select(_ => random.Next(1000))],
+                MaxTokens = 1000,
                 Sampling = new SamplingOptions(),
             },
             BlockHash.Root("model"), BlockSize, maxPositions: 10_000, NoOutput.Instance, canBePreempted);
