@@ -1,4 +1,5 @@
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Checksums;
 
 namespace LlmCluster.Inference.Cpu;
 
@@ -46,6 +47,37 @@ internal sealed unsafe class CpuKvBlockStore : IKvBlockStore, IDisposable
         {
             _buffer.DangerousAddRef(ref held);
             source.CopyTo(new Span<byte>(_buffer.Pointer + start, source.Length));
+        }
+        finally
+        {
+            Release(held);
+        }
+    }
+
+    public uint Read(int layer, int block, int offset, Span<byte> destination, uint crcState)
+    {
+        long start = Start(layer, block, offset, destination.Length);
+        bool held = false;
+        try
+        {
+            _buffer.DangerousAddRef(ref held);
+            return Crc32C.AppendCopying(crcState, new ReadOnlySpan<byte>(_buffer.Pointer + start, destination.Length), destination, streaming: false);
+        }
+        finally
+        {
+            Release(held);
+        }
+    }
+
+    public uint Write(int layer, int block, int offset, ReadOnlySpan<byte> source, uint crcState)
+    {
+        long start = Start(layer, block, offset, source.Length);
+        bool held = false;
+        try
+        {
+            _buffer.DangerousAddRef(ref held);
+            // What is received is not read before all of it is there.
+            return Crc32C.AppendCopying(crcState, source, new Span<byte>(_buffer.Pointer + start, source.Length), streaming: true);
         }
         finally
         {

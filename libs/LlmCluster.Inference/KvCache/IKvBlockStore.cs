@@ -1,3 +1,5 @@
+using LlmCluster.Inference.KvCache.Checksums;
+
 namespace LlmCluster.Inference.KvCache;
 
 /// <summary>
@@ -19,4 +21,20 @@ public interface IKvBlockStore
     /// <summary>Copies bytes of one (layer, block) in, from <paramref name="offset"/> on.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Layer, block or range lies outside the pool.</exception>
     void Write(int layer, int block, int offset, ReadOnlySpan<byte> source);
+
+    /// <summary>As <see cref="Read(int, int, int, Span{byte})"/>, and carries on a <see cref="Crc32C"/> over the bytes.</summary>
+    /// <returns>The state after them.</returns>
+    uint Read(int layer, int block, int offset, Span<byte> destination, uint crcState)
+    {
+        Read(layer, block, offset, destination);
+        return Crc32C.Append(crcState, destination);
+    }
+
+    /// <summary>As <see cref="Write(int, int, int, ReadOnlySpan{byte})"/>, and carries on a <see cref="Crc32C"/> over the bytes.</summary>
+    /// <returns>The state after them.</returns>
+    uint Write(int layer, int block, int offset, ReadOnlySpan<byte> source, uint crcState)
+    {
+        Write(layer, block, offset, source);
+        return Crc32C.Append(crcState, source);
+    }
 }

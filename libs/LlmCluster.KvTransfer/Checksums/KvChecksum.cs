@@ -1,10 +1,12 @@
 using System.Buffers.Binary;
+using LlmCluster.Inference.KvCache.Checksums;
 
 namespace LlmCluster.KvTransfer.Checksums;
 
 /// <summary>
 /// Checksum of a run of K/V blocks: CRC-32C over the payload, followed by layer, first block and block count as
-/// little-endian int32. Numbers are covered so that a payload can't pass for another place's.
+/// little-endian int32. Senders and receivers compute the payload's part while they copy it
+/// (<see cref="Inference.KvCache.IKvBlockStore"/>). Numbers are covered so that a payload can't pass for another place's.
 /// </summary>
 public static class KvChecksum
 {

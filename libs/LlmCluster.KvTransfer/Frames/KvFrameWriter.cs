@@ -7,7 +7,7 @@ namespace LlmCluster.KvTransfer.Frames;
 
 /// <summary>
 /// Writes frames as the protobuf of <c>kv_transfer.proto</c>. Payloads go straight from the pool into the transport's
-/// buffer, and their checksum is computed block by block while the bytes are in the processor's cache.
+/// buffer, and their checksum is computed in the same pass.
 /// </summary>
 internal static class KvFrameWriter
 {
@@ -77,8 +77,7 @@ internal static class KvFrameWriter
         {
             Span<byte> span = output.GetSpan();
             span = span[..Math.Min(span.Length, length - offset)];
-            blocks.Store.Read(blocks.Layer, block, offset, span);
-            state = KvChecksum.Append(state, span);
+            state = blocks.Store.Read(blocks.Layer, block, offset, span, state);
             output.Advance(span.Length);
             offset += span.Length;
         }

@@ -250,8 +250,7 @@ internal sealed class IncomingTransfer(
             for (ReadOnlySpan<byte> rest = segment.Span; !rest.IsEmpty;)
             {
                 ReadOnlySpan<byte> piece = rest[..Math.Min(rest.Length, size - offset)];
-                engine.Runner.KvStore.Write(layer, poolBlocks[block], offset, piece);
-                state = KvChecksum.Append(state, piece);
+                state = engine.Runner.KvStore.Write(layer, poolBlocks[block], offset, piece, state);
                 rest = rest[piece.Length..];
                 offset += piece.Length;
                 if (offset == size)

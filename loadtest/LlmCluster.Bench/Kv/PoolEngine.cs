@@ -77,6 +77,13 @@ internal sealed class PoolEngine : IInferenceEngine
         }
     }
 
+    /// <summary>Consecutive blocks of the pool where they lie, valid as long as this is not disposed.</summary>
+    public unsafe ReadOnlyMemory<byte> Bytes(int layer, int firstBlock, int count)
+    {
+        int size = _store.Layout.LayerBlockBytes;
+        return new PoolMemory(_store.Layer(layer) + ((long)firstBlock * size), count * size).Memory;
+    }
+
     private BlockLease Reserve(BlockHash[] prefix, int blockCount, out int cached) =>
         Pool.TryReserve(prefix, blockCount, out cached)
         ?? throw new GenerationException(GenerationError.Overloaded, $"{blockCount} blocks are wanted and {Pool.Counts.Available} available.");

@@ -15,13 +15,14 @@ internal static class BenchKvCommand
         Option<int> prompt = Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
         Option<int> chunk = Number("--chunk", "Tokens of a chunk of prefill.", defaults.ChunkTokens);
         Option<int> frame = Number("--frame", "Largest payload of a frame in bytes.", defaults.FrameBytes);
+        Option<int> window = Number("--window", "HTTP/2 window in bytes, for both.", defaults.WindowBytes);
         Option<int> prompts = Number("--prompts", "Prompts of each round.", defaults.Prompts);
         Option<int> parallel = Number("--parallel", "Prompts that are transferred at the same time.", defaults.Parallel);
-        Option<int> rounds = Number("--rounds", "Measured rounds after one to warm up; medians are reported.", defaults.Rounds);
+        Option<int> rounds = Number("--rounds", "Measured rounds, after eight seconds to warm up; medians are reported.", defaults.Rounds);
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("kv", "Measures KV transfer over gRPC between two pools of the 88m model's shape, beside bare HTTP/2.")
         {
-            prompt, chunk, frame, prompts, parallel, rounds, json,
+            prompt, chunk, frame, window, prompts, parallel, rounds, json,
         };
         command.SetAction(CommandRunner.Guard("bench kv", async (result, cancellation) =>
         {
@@ -30,6 +31,7 @@ internal static class BenchKvCommand
                 PromptTokens = result.GetValue(prompt),
                 ChunkTokens = result.GetValue(chunk),
                 FrameBytes = result.GetValue(frame),
+                WindowBytes = result.GetValue(window),
                 Prompts = result.GetValue(prompts),
                 Parallel = result.GetValue(parallel),
                 Rounds = result.GetValue(rounds),

@@ -1,8 +1,8 @@
 using System.Text;
-using LlmCluster.KvTransfer.Checksums;
+using LlmCluster.Inference.KvCache.Checksums;
 using Xunit;
 
-namespace LlmCluster.Tests.Unit.KvTransfer;
+namespace LlmCluster.Tests.Unit.KvCache;
 
 public class Crc32CTests
 {
@@ -27,17 +27,18 @@ public class Crc32CTests
     }
 
     [Fact]
-    public void Interleaved_lanes_and_tables_agree_on_every_length_and_alignment()
+    public void Every_way_to_compute_it_agrees_on_every_length_and_alignment()
     {
         var data = new byte[10_000];
         new Random(1).NextBytes(data);
-        var lengths = Enumerable.Range(0, 40).Concat([767, 768, 769, 1023, 3071, 3072, 3073, 3840, 4096, 6144, 9000]);
+        var lengths = Enumerable.Range(0, 40).Concat([767, 768, 769, 1023, 3071, 3072, 3073, 3840, 4096, 6144, 9000, 255, 256, 257, 511, 512, 1280]);
         foreach (int length in lengths)
         {
             for (int offset = 0; offset < 9; offset++)
             {
                 ReadOnlySpan<byte> span = data.AsSpan(offset, length);
                 uint state = (uint)(length * 2654435761);
+                Assert.Equal(Reference(state, span), Crc32C.Append(state, span));
                 Assert.Equal(Reference(state, span), Crc32C.AppendTables(state, span));
                 Assert.Equal(Reference(state, span), Crc32C.AppendInterleaved(state, span));
             }
@@ -64,24 +65,35 @@ public class Crc32CTests
         }
     }
 
-    [Fact]
-    public void The_checksum_covers_payload_and_numbers()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Copying_copies_and_gives_the_same_checksum(bool streaming)
     {
-        var data = new byte[1000];
-        new Random(3).NextBytes(data);
-        uint expected = KvChecksum.Compute(data, 1, 2, 3);
-        Assert.NotEqual(expected, KvChecksum.Compute(data, 2, 2, 3));
-        Assert.NotEqual(expected, KvChecksum.Compute(data, 1, 3, 3));
-        Assert.NotEqual(expected, KvChecksum.Compute(data, 1, 2, 4));
-        for (int bit = 0; bit < 8 * data.Length; bit += 97)
+        var random = new Random(4);
+        var source = new byte[9_000];
+        var target = new byte[source.Length + 200];
+        random.NextBytes(source);
+        int[] lengths = [0, 1, 63, 64, 255, 256, 319, 320, 321, 383, 384, 1000, 4096, 8191];
+        foreach (int length in lengths)
         {
-            data[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.NotEqual(expected, KvChecksum.Compute(data, 1, 2, 3));
-            data[bit / 8] ^= (byte)(1 << (bit % 8));
+            for (int round = 0; round < 70; round++)
+            {
+                Array.Fill(target, (byte)0xA5);
+                int offset = random.Next(source.Length - length);
+                ReadOnlySpan<byte> bytes = source.AsSpan(offset, length);
+                uint state = (uint)random.Next();
+                Assert.Equal(Reference(state, bytes), Crc32C.AppendCopying(state, bytes, target.AsSpan(round, length), streaming));
+                Assert.True(bytes.SequenceEqual(target.AsSpan(round, length)));
+                Assert.Equal(-1, target.AsSpan(0, round).IndexOfAnyExcept((byte)0xA5));
+                Assert.Equal(-1, target.AsSpan(round + length).IndexOfAnyExcept((byte)0xA5));
+            }
         }
-
-        Assert.Equal(expected, KvChecksum.Compute(data, 1, 2, 3));
     }
+
+    [Fact]
+    public void Copying_to_too_little_room_is_refused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => Crc32C.AppendCopying(0, new byte[1000], new byte[999], streaming: false));
 
     // The definition, bit by bit.
     private static uint Reference(uint state, ReadOnlySpan<byte> data)

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
-namespace LlmCluster.KvTransfer.Checksums;
+namespace LlmCluster.Inference.KvCache.Checksums;
 
 /// <summary>
 /// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78) as a running state: start with <see cref="Initial"/>,
@@ -15,7 +15,7 @@ namespace LlmCluster.KvTransfer.Checksums;
 /// side and are joined afterwards: the CRC of A followed by B is shift(crc(A), |B|) xor crc(B), where shift appends
 /// zero bytes and is linear over GF(2), hence a table look-up per byte of the state.
 /// </remarks>
-internal static class Crc32C
+public static unsafe class Crc32C
 {
     /// <summary>State before the first byte.</summary>
     public const uint Initial = uint.MaxValue;
@@ -31,11 +31,58 @@ internal static class Crc32C
     private static bool HasInstruction => Sse42.X64.IsSupported || Crc32.Arm64.IsSupported;
 
     /// <summary>State after <paramref name="data"/>.</summary>
-    public static uint Append(uint state, ReadOnlySpan<byte> data) =>
-        HasInstruction ? AppendInterleaved(state, data) : AppendTables(state, data);
+    public static uint Append(uint state, ReadOnlySpan<byte> data)
+    {
+        if (Crc32CFolding.IsSupported && data.Length >= Crc32CFolding.Least)
+        {
+            int folded = data.Length & -Crc32CFolding.Unit;
+            fixed (byte* p = data)
+            {
+                state = Crc32CFolding.Append(state, p, folded);
+            }
+
+            data = data[folded..];
+        }
+
+        return AppendShort(state, data);
+    }
+
+    /// <summary>
+    /// State after <paramref name="source"/>, which is copied to <paramref name="target"/> in the same pass. The two do not overlap.
+    /// </summary>
+    /// <param name="state">State before.</param>
+    /// <param name="source">The bytes.</param>
+    /// <param name="target">Takes the bytes; at least as long.</param>
+    /// <param name="streaming">Whether the copy goes past the cache, for what is read much later and often by another core.</param>
+    public static uint AppendCopying(uint state, ReadOnlySpan<byte> source, Span<byte> target, bool streaming)
+    {
+        target = target[..source.Length];
+        if (!Crc32CFolding.IsSupported || source.Length < Crc32CFolding.Least + Crc32CFolding.Unit)
+        {
+            source.CopyTo(target);
+            return Append(state, source);
+        }
+
+        fixed (byte* from = source, to = target)
+        {
+            int head = streaming ? (int)(-(nint)to & (Crc32CFolding.Unit - 1)) : 0;
+            int folded = (source.Length - head) & -Crc32CFolding.Unit;
+            int tail = head + folded;
+            source[..head].CopyTo(target);
+            state = AppendShort(state, source[..head]);
+            state = streaming
+                ? Crc32CFolding.AppendStreaming(state, from + head, to + head, folded)
+                : Crc32CFolding.AppendCopying(state, from, to, folded);
+            source[tail..].CopyTo(target[tail..]);
+            return AppendShort(state, source[tail..]);
+        }
+    }
 
     /// <summary>The checksum that a state stands for.</summary>
     public static uint Finish(uint state) => ~state;
+
+    private static uint AppendShort(uint state, ReadOnlySpan<byte> data) =>
+        HasInstruction ? AppendInterleaved(state, data) : AppendTables(state, data);
 
     /// <summary>Three lanes of CRC instructions; correct, though slow, without them.</summary>
     internal static uint AppendInterleaved(uint state, ReadOnlySpan<byte> data)
