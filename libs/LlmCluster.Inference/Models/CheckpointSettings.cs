@@ -1,3 +1,5 @@
+using LlmCluster.Inference.Tokenization;
+
 namespace LlmCluster.Inference.Models;
 
 /// <summary>What a checkpoint's JSON files say; for processes that don't run the model and may lack its weights.</summary>
@@ -18,5 +20,14 @@ public sealed record CheckpointSettings(ModelConfig Config, GenerationDefaults G
         JsonSettings json = JsonSettings.Read(Path.Combine(directory, ModelConfigReader.FileName));
         ModelConfig config = ModelConfigReader.Read(json);
         return new CheckpointSettings(config, GenerationDefaults.Read(directory, json, config.VocabSize));
+    }
+
+    /// <summary>Tokens that end an answer: the checkpoint's, and the tokenizer's where the model has that token.</summary>
+    public IReadOnlyList<int> EosTokenIds(ITokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return tokenizer.EosTokenId is { } eos && eos < Config.VocabSize
+            ? [.. Generation.EosTokenIds.Union([eos])]
+            : Generation.EosTokenIds;
     }
 }

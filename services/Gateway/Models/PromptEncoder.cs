@@ -1,4 +1,5 @@
 using LlmCluster.Api.Errors;
+using LlmCluster.Api.Prompts;
 using LlmCluster.Api.Requests;
 
 namespace LlmCluster.Gateway.Models;
@@ -34,7 +35,7 @@ internal sealed class PromptEncoder(ServedModel model)
     /// <exception cref="ApiException">The model has no chat template, or it refuses the messages.</exception>
     public int[] Encode(ChatPrompt prompt, bool addSpecialTokens)
     {
-        IChatPromptRenderer renderer = model.Prompts
+        ChatTemplateRenderer renderer = model.Prompts
             ?? throw ApiError.Invalid($"The model '{model.Name}' has no chat template; use /v1/completions.", "messages", ApiErrorCodes.ChatTemplate).ToException();
         return model.Tokenizer.Encode(renderer.Render(prompt), addSpecialTokens);
     }

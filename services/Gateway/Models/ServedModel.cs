@@ -1,3 +1,4 @@
+using LlmCluster.Api.Prompts;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Tokenization;
 
@@ -10,14 +11,11 @@ namespace LlmCluster.Gateway.Models;
 /// <param name="Prompts">Turns conversations into prompts; null when the model has no chat template.</param>
 /// <param name="Settings">Shape, and recommendations for sampling.</param>
 internal sealed record ServedModel(
-    string Name, DateTimeOffset Created, ITokenizer Tokenizer, IChatPromptRenderer? Prompts, CheckpointSettings Settings)
+    string Name, DateTimeOffset Created, ITokenizer Tokenizer, ChatTemplateRenderer? Prompts, CheckpointSettings Settings)
 {
     /// <summary>Sampling where a request says nothing.</summary>
     public GenerationDefaults Defaults => Settings.Generation;
 
     /// <summary>Tokens that end an answer: the checkpoint's, and the tokenizer's.</summary>
-    public IReadOnlyList<int> EosTokenIds { get; } =
-        Tokenizer.EosTokenId is { } eos && eos < Settings.Config.VocabSize
-            ? [.. Settings.Generation.EosTokenIds.Union([eos])]
-            : Settings.Generation.EosTokenIds;
+    public IReadOnlyList<int> EosTokenIds { get; } = Settings.EosTokenIds(Tokenizer);
 }

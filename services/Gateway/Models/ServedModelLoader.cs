@@ -1,3 +1,4 @@
+using LlmCluster.Api.Prompts;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Tokenization;
 

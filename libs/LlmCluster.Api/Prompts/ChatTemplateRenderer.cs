@@ -3,10 +3,10 @@ using LlmCluster.Api.Requests;
 using LlmCluster.Inference.ChatTemplates;
 using LlmCluster.Inference.Tokenization;
 
-namespace LlmCluster.Gateway.Models;
+namespace LlmCluster.Api.Prompts;
 
-/// <summary>Renders conversations with the model's own templates.</summary>
-internal sealed class ChatTemplateRenderer : IChatPromptRenderer
+/// <summary>Turns conversations into prompts with the model's own templates.</summary>
+public sealed class ChatTemplateRenderer
 {
     // Some models have a template of their own for conversations with tools, under this name.
     private const string ToolTemplate = "tool_use";
@@ -24,15 +24,22 @@ internal sealed class ChatTemplateRenderer : IChatPromptRenderer
 
     /// <summary>The renderer of a model, or null when it has no chat template.</summary>
     /// <exception cref="ChatTemplateException">A template is malformed.</exception>
-    public static ChatTemplateRenderer? Create(TokenizerConfig config) => config.ChatTemplate is { } source
-        ? new ChatTemplateRenderer(
-            ChatTemplate.Parse(source),
-            config.ChatTemplates.TryGetValue(ToolTemplate, out string? tools) ? ChatTemplate.Parse(tools) : null,
-            config)
-        : null;
+    public static ChatTemplateRenderer? Create(TokenizerConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return config.ChatTemplate is { } source
+            ? new ChatTemplateRenderer(
+                ChatTemplate.Parse(source),
+                config.ChatTemplates.TryGetValue(ToolTemplate, out string? tools) ? ChatTemplate.Parse(tools) : null,
+                config)
+            : null;
+    }
 
+    /// <summary>The prompt's text, special tokens written out in it.</summary>
+    /// <exception cref="ApiException">The template refuses the messages.</exception>
     public string Render(ChatPrompt prompt)
     {
+        ArgumentNullException.ThrowIfNull(prompt);
         ChatTemplate template = prompt.Tools is not null && _toolTemplate is not null ? _toolTemplate : _template;
         try
         {
