@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace LlmCluster.CommandLine.Commands;
 
-/// <summary>What the benchmarks have in common: a file for their figures.</summary>
+/// <summary>What commands that measure have in common: a file for their figures.</summary>
 internal static class BenchReport
 {
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };

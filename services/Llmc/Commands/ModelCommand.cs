@@ -7,13 +7,13 @@ using Spectre.Console;
 
 namespace LlmCluster.CommandLine.Commands;
 
-/// <summary><c>llmc model</c>: makes checkpoints.</summary>
+/// <summary><c>llmc model</c>: makes and evaluates checkpoints.</summary>
 internal static class ModelCommand
 {
     /// <summary>From this size on, in bytes, progress is shown.</summary>
     private const long LargeBytes = 64 << 20;
 
-    public static Command Create() => new("model", "Makes checkpoints.") { CreateRandom() };
+    public static Command Create() => new("model", "Makes and evaluates checkpoints.") { CreateRandom(), ModelEvalCommand.Create() };
 
     private static Command CreateRandom()
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using LlmCluster.Cluster;
+using LlmCluster.Evaluation;
 using LlmCluster.Gateway;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Tokenization;
@@ -78,7 +79,7 @@ internal static class CommandRunner
 
         return exception is CommandException or ArgumentException or IOException or UnauthorizedAccessException
             or GatewayOptionsException or WorkerOptionsException or ClusterStateException
-            or CheckpointException or TokenizerFormatException
+            or CheckpointException or TokenizerFormatException or EvaluationException
             ? OneLine(exception.Message)
             : $"{OneLine(exception.Message)} ({exception.GetType().Name}; LLMC_DEBUG=1 shows where)";
     }
