@@ -6,15 +6,16 @@ using System.Runtime.Intrinsics.X86;
 namespace LlmCluster.Inference.KvCache.Checksums;
 
 /// <summary>
-/// CRC-32C of long spans by carry-less multiplication on 512-bit registers, several times as fast as CRC instructions,
-/// alone or while the bytes are copied: they are then in registers anyway.
+/// CRC-32C of long spans by carry-less multiplication, as fast as CRC instructions and on wide registers, so that the bytes
+/// can be copied in the same pass.
 /// </summary>
 /// <remarks>
 /// Folding as in Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009).
 /// Data is a polynomial over GF(2), earlier bits being higher powers; only its remainder counts. 128 bits
 /// (a, b) that stand D bits before other 128 bits can be added to those as a·x^(D+64) + b·x^D, both powers reduced
 /// first, so that the products fit. Bits are reflected, which makes a product come out divided by x: hence
-/// the powers D+63 and D-1. What is left in the end, 64 bytes, goes through the CRC instruction.
+/// the powers D+63 and D-1. What is left in the end, 16 bytes, goes through the CRC instruction. Four registers take turns
+/// to hide the multiplication's latency.
 /// </remarks>
 internal static unsafe class Crc32CFolding
 {
@@ -22,22 +23,22 @@ internal static unsafe class Crc32CFolding
     public const int Least = Stride;
 
     /// <summary>What is taken is a multiple of this.</summary>
-    public const int Unit = 64;
+    public const int Unit = 16;
 
     private const int Stride = 4 * Unit;
     private const uint Polynomial = 0x82F63B78;
 
-    private static readonly Vector512<ulong> ByStride = Factors(8 * Stride);
-    private static readonly Vector512<ulong> ByUnit = Factors(8 * Unit);
+    private static readonly Vector128<ulong> ByStride = Factors(8 * Stride);
+    private static readonly Vector128<ulong> ByUnit = Factors(8 * Unit);
 
     /// <summary>Where the bytes go besides into the checksum.</summary>
     private interface ITarget
     {
-        static abstract void Store(Vector512<ulong> value, byte* target, nint offset);
+        static abstract void Store(Vector128<ulong> value, byte* target, nint offset);
     }
 
     /// <summary>Whether this processor has the instructions.</summary>
-    public static bool IsSupported => Pclmulqdq.V512.IsSupported && Sse42.X64.IsSupported;
+    public static bool IsSupported => Pclmulqdq.IsSupported && Sse42.X64.IsSupported;
 
     /// <summary>State after <paramref name="length"/> bytes, at least <see cref="Least"/> and a multiple of <see cref="Unit"/>.</summary>
     public static uint Append(uint state, byte* source, nint length) => Append<Nowhere>(state, source, null, length);
@@ -45,7 +46,7 @@ internal static unsafe class Crc32CFolding
     /// <summary>The same, and copies the bytes.</summary>
     public static uint AppendCopying(uint state, byte* source, byte* target, nint length) => Append<Cached>(state, source, target, length);
 
-    /// <summary>The same, past the cache; <paramref name="target"/> starts on a cache line.</summary>
+    /// <summary>The same, past the cache; <paramref name="target"/> is a multiple of <see cref="Unit"/>.</summary>
     public static uint AppendStreaming(uint state, byte* source, byte* target, nint length)
     {
         state = Append<Streaming>(state, source, target, length);
@@ -59,19 +60,19 @@ internal static unsafe class Crc32CFolding
     private static uint Append<TTarget>(uint state, byte* source, byte* target, nint length)
         where TTarget : struct, ITarget
     {
-        Vector512<ulong> factors = ByStride;
-        Vector512<ulong> a = Take<TTarget>(source, target, 0);
-        Vector512<ulong> b = Take<TTarget>(source, target, 64);
-        Vector512<ulong> c = Take<TTarget>(source, target, 128);
-        Vector512<ulong> d = Take<TTarget>(source, target, 192);
-        a ^= Vector512.CreateScalar((ulong)state);
+        Vector128<ulong> factors = ByStride;
+        Vector128<ulong> a = Take<TTarget>(source, target, 0);
+        Vector128<ulong> b = Take<TTarget>(source, target, Unit);
+        Vector128<ulong> c = Take<TTarget>(source, target, 2 * Unit);
+        Vector128<ulong> d = Take<TTarget>(source, target, 3 * Unit);
+        a ^= Vector128.CreateScalar((ulong)state);
         nint at = Stride;
         for (; at <= length - Stride; at += Stride)
         {
             a = Fold(a, factors) ^ Take<TTarget>(source, target, at);
-            b = Fold(b, factors) ^ Take<TTarget>(source, target, at + 64);
-            c = Fold(c, factors) ^ Take<TTarget>(source, target, at + 128);
-            d = Fold(d, factors) ^ Take<TTarget>(source, target, at + 192);
+            b = Fold(b, factors) ^ Take<TTarget>(source, target, at + Unit);
+            c = Fold(c, factors) ^ Take<TTarget>(source, target, at + (2 * Unit));
+            d = Fold(d, factors) ^ Take<TTarget>(source, target, at + (3 * Unit));
         }
 
         factors = ByUnit;
@@ -83,33 +84,23 @@ internal static unsafe class Crc32CFolding
             d = Fold(d, factors) ^ Take<TTarget>(source, target, at);
         }
 
-        state = 0;
-        for (int i = 0; i < Vector512<ulong>.Count; i++)
-        {
-            state = BitOperations.Crc32C(state, d[i]);
-        }
-
-        return state;
+        return BitOperations.Crc32C(BitOperations.Crc32C(0u, d[0]), d[1]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<ulong> Fold(Vector512<ulong> value, Vector512<ulong> factors) =>
-        Pclmulqdq.V512.CarrylessMultiply(value, factors, 0x00) ^ Pclmulqdq.V512.CarrylessMultiply(value, factors, 0x11);
+    private static Vector128<ulong> Fold(Vector128<ulong> value, Vector128<ulong> factors) =>
+        Pclmulqdq.CarrylessMultiply(value, factors, 0x00) ^ Pclmulqdq.CarrylessMultiply(value, factors, 0x11);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<ulong> Take<TTarget>(byte* source, byte* target, nint offset)
+    private static Vector128<ulong> Take<TTarget>(byte* source, byte* target, nint offset)
         where TTarget : struct, ITarget
     {
-        Vector512<ulong> value = Vector512.Load((ulong*)(source + offset));
+        Vector128<ulong> value = Vector128.Load((ulong*)(source + offset));
         TTarget.Store(value, target, offset);
         return value;
     }
 
-    private static Vector512<ulong> Factors(int bits)
-    {
-        Vector128<ulong> pair = Vector128.Create(PowerOfX(bits + 63), PowerOfX(bits - 1));
-        return Vector512.Create(Vector256.Create(pair, pair), Vector256.Create(pair, pair));
-    }
+    private static Vector128<ulong> Factors(int bits) => Vector128.Create(PowerOfX(bits + 63), PowerOfX(bits - 1));
 
     // x^n modulo the polynomial, reflected, in the upper half of 64 bits.
     private static ulong PowerOfX(int n)
@@ -126,7 +117,7 @@ internal static unsafe class Crc32CFolding
     private readonly struct Nowhere : ITarget
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Store(Vector512<ulong> value, byte* target, nint offset)
+        public static void Store(Vector128<ulong> value, byte* target, nint offset)
         {
         }
     }
@@ -134,12 +125,12 @@ internal static unsafe class Crc32CFolding
     private readonly struct Cached : ITarget
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Store(Vector512<ulong> value, byte* target, nint offset) => value.Store((ulong*)(target + offset));
+        public static void Store(Vector128<ulong> value, byte* target, nint offset) => value.Store((ulong*)(target + offset));
     }
 
     private readonly struct Streaming : ITarget
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Store(Vector512<ulong> value, byte* target, nint offset) => value.StoreAlignedNonTemporal((ulong*)(target + offset));
+        public static void Store(Vector128<ulong> value, byte* target, nint offset) => value.StoreAlignedNonTemporal((ulong*)(target + offset));
     }
 }
