@@ -13,7 +13,7 @@ public sealed partial class LlmcProcess : TestProcess
         IEnumerable<string> arguments,
         string? workingDirectory = null,
         IReadOnlyDictionary<string, string?>? environment = null)
-        : base(Executable, arguments, workingDirectory, environment)
+        : base(Executable, arguments, workingDirectory, WithRoot(environment))
     {
     }
 
@@ -60,6 +60,10 @@ public sealed partial class LlmcProcess : TestProcess
 
     [GeneratedRegex(@"^Ready: (?<url>https?://\S+)")]
     private static partial Regex ReadyLine { get; }
+
+    // As the launcher tells it where the checkout is, and with it the demo model.
+    private static Dictionary<string, string?> WithRoot(IReadOnlyDictionary<string, string?>? environment) =>
+        new(environment ?? new Dictionary<string, string?>()) { ["LLMC_ROOT"] = RepositoryRoot.Path };
 
     private static string Find()
     {

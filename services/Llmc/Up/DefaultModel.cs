@@ -11,13 +11,14 @@ namespace LlmCluster.CommandLine.Up;
 internal static class DefaultModel
 {
     private const string DemoFolder = "models/demo";
+    private const string DemoName = "pebble";
     private const string Name = "tiny-llama";
     private static readonly TimeSpan KeepFor = TimeSpan.FromDays(7);
 
     /// <summary>Finds the model, or makes it.</summary>
     /// <returns>Its folder and the name to serve it by.</returns>
     public static (string Directory, string Name) Resolve(CancellationToken cancellationToken) =>
-        FindDemo() is { } demo ? (demo, "demo") : (MakeRandom(CacheFolder(), cancellationToken), Name);
+        FindDemo() is { } demo ? (demo, DemoName) : (MakeRandom(CacheFolder(), cancellationToken), Name);
 
     /// <summary>Makes the random model below a folder, unless it is there; other processes may do so at the same time.</summary>
     internal static string MakeRandom(string folder, CancellationToken cancellationToken)

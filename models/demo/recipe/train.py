@@ -1,0 +1,177 @@
+"""Trains the model on the CPU.
+
+    train.py DATA TOKENIZER CHECKPOINT [--minutes M] [--resume]
+
+Hidden matrices are trained with Muon (Jordan et al., 2024: momentum whose matrices are made near-orthogonal by
+Newton-Schulz iterations), the rest with AdamW. The learning rate falls linearly to zero over --minutes, so that the
+time at hand decides the number of steps. Only what the assistant says is learned. The first steps repeat random tokens:
+nothing but looking back helps there, and a model that has learned to look back learns everything else much sooner.
+"""
+
+import argparse
+import glob
+import json
+import math
+import os
+import random
+import time
+
+import torch
+from torch.nn import functional as F
+
+from model import CONFIG, Model
+from tokenizer import Tokenizer
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised."""
+
+    def __init__(self, parameters, rate, momentum=0.95, decay=0.01):
+        super().__init__(parameters, {"lr": rate, "momentum": momentum, "decay": decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                gradient = parameter.grad
+                buffer = self.state[parameter].setdefault("momentum", torch.zeros_like(gradient))
+                buffer.lerp_(gradient, 1 - group["momentum"])
+                update = orthogonalized(gradient.lerp(buffer, group["momentum"]))
+                parameter.mul_(1 - group["lr"] * group["decay"])
+                parameter.add_(update, alpha=-group["lr"] * max(1, parameter.shape[0] / parameter.shape[1]) ** 0.5)
+
+
+def orthogonalized(matrix):
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        product = x @ x.T
+        x = a * x + (b * product + c * product @ product) @ x
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
+def batches(path, tokenizer, batch_tokens, longest, rng):
+    """Batches of conversations of like length, in random order."""
+    samples = []
+    with open(path) as file:
+        for line in file:
+            ids, learned = tokenizer.encode_conversation(json.loads(line))
+            if len(ids) <= longest:
+                samples.append((ids, learned))
+    rng.shuffle(samples)
+    samples.sort(key=lambda sample: len(sample[0]) // 16 if len(sample[0]) < 512 else 32 + (len(sample[0]) - 512) // 128)
+    result, current, width = [], [], 0
+    for sample in samples:
+        width = max(width, len(sample[0]))
+        if current and width * (len(current) + 1) > batch_tokens:
+            result.append(current)
+            current, width = [], len(sample[0])
+        current.append(sample)
+    result.append(current)
+    rng.shuffle(result)
+    return result
+
+
+def tensors(batch, pad):
+    width = max(len(ids) for ids, _ in batch)
+    ids = torch.full((len(batch), width), pad, dtype=torch.long)
+    learned = torch.zeros((len(batch), width), dtype=torch.bool)
+    for row, (tokens, learn) in enumerate(batch):
+        ids[row, :len(tokens)] = torch.tensor(tokens)
+        learned[row, :len(tokens)] = torch.tensor(learn)
+    return ids, learned
+
+
+def loss_of(model, batch, pad):
+    ids, learned = tensors(batch, pad)
+    hidden = model.hidden(ids[:, :-1])
+    wanted = learned[:, 1:]
+    return F.cross_entropy(model.logits(hidden[wanted]), ids[:, 1:][wanted]), int(wanted.sum())
+
+
+def echoes(tokenizer, batch_tokens, count, rng):
+    """Batches of random tokens, said by the user and again by the assistant."""
+    ids = tokenizer.vocabulary
+    user, assistant, end = ids["<|user|>"], ids["<|assistant|>"], ids["<|end|>"]
+    for step in range(count):
+        length = rng.randint(8, 16 + 48 * step // count)
+        batch = []
+        for _ in range(batch_tokens // (2 * length + 4)):
+            text = [rng.randrange(256, user - 8) for _ in range(length)]
+            batch.append(([user, *text, end, assistant, *text, end], [False] * (length + 3) + [True] * (length + 1)))
+        yield batch
+
+
+def save(path, model, state):
+    torch.save({"model": model.state_dict()} | state, path + ".new")
+    os.replace(path + ".new", path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data")
+    parser.add_argument("tokenizer")
+    parser.add_argument("checkpoint")
+    parser.add_argument("--minutes", type=float, default=180)
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--rate", type=float, default=0.02)
+    parser.add_argument("--warm-up", type=int, default=60)
+    parser.add_argument("--echo-steps", type=int, default=250)
+    parser.add_argument("--first-shard", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    tokenizer = Tokenizer.load(args.tokenizer)
+    pad = tokenizer.vocabulary["<|pad|>"]
+    model = Model(CONFIG)
+    if args.resume:
+        model.load_state_dict(torch.load(args.checkpoint)["model"])
+    hidden = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.dim() != 2 or "embed" in name]
+    optimizers = [Muon(hidden, args.rate), torch.optim.AdamW(others, lr=args.rate / 8, betas=(0.9, 0.95), weight_decay=0.0)]
+    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+
+    paths = sorted(glob.glob(os.path.join(args.data, "train-*.jsonl")))
+    start = shown = time.time()
+    step, tokens, total, learned = 0, 0, 0.0, 0
+    shard = args.first_shard - 1
+    while True:
+        if shard < args.first_shard:
+            shard_batches = echoes(tokenizer, args.batch_tokens // 2, 0 if args.resume else args.echo_steps, random.Random("echoes"))
+        else:
+            shard_batches = batches(paths[shard % len(paths)], tokenizer, args.batch_tokens, CONFIG["max_position_embeddings"], random.Random(shard))
+        for batch in shard_batches:
+            left = 1 - (time.time() - start) / (60 * args.minutes)
+            if left <= 0:
+                save(args.checkpoint, model, {"step": step, "shard": shard})
+                print(f"done after {step} steps", flush=True)
+                return
+            factor = min(1, (step + 1) / args.warm_up, left / 0.7)
+            for group, rate in zip((g for o in optimizers for g in o.param_groups), rates):
+                group["lr"] = rate * factor
+            loss, count = loss_of(model, batch, pad)
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in optimizers:
+                optimizer.step()
+            step += 1
+            tokens += sum(len(ids) for ids, _ in batch)
+            total += loss.item() * count
+            learned += count
+            if step % 20 == 0:
+                now = time.time()
+                print(f"step {step} shard {shard} loss {total / learned:.4f} {tokens / (now - shown):.0f} tok/s {(now - start) / 60:.1f} min", flush=True)
+                shown, tokens, total, learned = now, 0, 0.0, 0
+            if step % 200 == 0:
+                save(args.checkpoint, model, {"step": step, "shard": shard})
+        shard += 1
+
+
+if __name__ == "__main__":
+    main()
