@@ -14,8 +14,7 @@ import random
 
 from skills import arithmetic, chat, json_objects, lists, manners, recall, stories, tools
 
-# Share of conversations, and the longest in tokens. The first shard teaches copying, on which most of the rest stands.
-FIRST = [(lists.train_echo, 0.55, 200), (lists.train, 0.15, 200), (recall.train, 0.2, 128), (chat.train, 0.05, 128), (arithmetic.train, 0.05, 128)]
+# Share of conversations, and the longest in tokens.
 TRAIN = [
     (recall.train, 0.30, 1900), (chat.train, 0.16, 300), (json_objects.train, 0.13, 700), (tools.train, 0.13, 500),
     (lists.train, 0.10, 350), (arithmetic.train, 0.10, 350), (manners.train, 0.05, 250), (stories.train, 0.03, 400),
@@ -25,8 +24,7 @@ RECALL_LENGTHS = [128, 256, 512, 1000, 1500]
 
 def train_conversation(shard, index):
     rng = random.Random(f"train-{shard}-{index}")
-    plan = FIRST if shard == 0 else TRAIN
-    make, _, longest = rng.choices(plan, [share for _, share, _ in plan])[0]
+    make, _, longest = rng.choices(TRAIN, [share for _, share, _ in TRAIN])[0]
     # Half of each shard is short; how long the rest may be grows with the shards.
     cap = min(longest, [192, 320, 640, 1200, 1900][min(shard, 4)])
     length = math.exp(rng.uniform(math.log(48), math.log(cap)))

@@ -3,9 +3,9 @@
     train.py DATA TOKENIZER CHECKPOINT [--minutes M] [--resume]
 
 Hidden matrices are trained with Muon (Jordan et al., 2024: momentum whose matrices are made near-orthogonal by
-Newton-Schulz iterations), the rest with AdamW. The learning rate falls linearly to zero over --minutes, so that the
-time at hand decides the number of steps. Only what the assistant says is learned. The first steps repeat random tokens:
-nothing but looking back helps there, and a model that has learned to look back learns everything else much sooner.
+Newton-Schulz iterations), the rest and the wired heads with AdamW. The learning rate falls linearly to zero over --minutes, so that the
+time at hand decides the number of steps. Only what the assistant says is learned. Heads that look back are wired
+before the first step (wiring.py).
 """
 
 import argparse
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from model import CONFIG, Model
 from tokenizer import Tokenizer
+from wiring import is_wired, wire
 
 
 class Muon(torch.optim.Optimizer):
@@ -90,19 +91,6 @@ def loss_of(model, batch, pad):
     return F.cross_entropy(model.logits(hidden[wanted]), ids[:, 1:][wanted]), int(wanted.sum())
 
 
-def echoes(tokenizer, batch_tokens, count, rng):
-    """Batches of random tokens, said by the user and again by the assistant."""
-    ids = tokenizer.vocabulary
-    user, assistant, end = ids["<|user|>"], ids["<|assistant|>"], ids["<|end|>"]
-    for step in range(count):
-        length = rng.randint(8, 16 + 48 * step // count)
-        batch = []
-        for _ in range(batch_tokens // (2 * length + 4)):
-            text = [rng.randrange(256, user - 8) for _ in range(length)]
-            batch.append(([user, *text, end, assistant, *text, end], [False] * (length + 3) + [True] * (length + 1)))
-        yield batch
-
-
 def save(path, model, state):
     torch.save({"model": model.state_dict()} | state, path + ".new")
     os.replace(path + ".new", path)
@@ -117,7 +105,6 @@ def main():
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--warm-up", type=int, default=60)
-    parser.add_argument("--echo-steps", type=int, default=250)
     parser.add_argument("--first-shard", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
@@ -129,22 +116,23 @@ def main():
     model = Model(CONFIG)
     if args.resume:
         model.load_state_dict(torch.load(args.checkpoint)["model"])
-    hidden = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
-    others = [p for name, p in model.named_parameters() if p.dim() != 2 or "embed" in name]
-    optimizers = [Muon(hidden, args.rate), torch.optim.AdamW(others, lr=args.rate / 8, betas=(0.9, 0.95), weight_decay=0.0)]
+    else:
+        wire(model)
+    wired, hidden, others = [], [], []
+    for name, parameter in model.named_parameters():
+        (wired if is_wired(name) else hidden if parameter.dim() == 2 and "embed" not in name else others).append(parameter)
+    groups = [{"params": others, "lr": args.rate / 8}, {"params": wired, "lr": args.rate / 40}]
+    optimizers = [Muon(hidden, args.rate), torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)]
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
 
     paths = sorted(glob.glob(os.path.join(args.data, "train-*.jsonl")))
     start = shown = time.time()
     step, tokens, total, learned = 0, 0, 0.0, 0
-    shard = args.first_shard - 1
+    shard = args.first_shard
     while True:
-        if shard < args.first_shard:
-            shard_batches = echoes(tokenizer, args.batch_tokens // 2, 0 if args.resume else args.echo_steps, random.Random("echoes"))
-        else:
-            shard_batches = batches(paths[shard % len(paths)], tokenizer, args.batch_tokens, CONFIG["max_position_embeddings"], random.Random(shard))
-        for batch in shard_batches:
+        path = paths[shard % len(paths)]
+        for batch in batches(path, tokenizer, args.batch_tokens, CONFIG["max_position_embeddings"], random.Random(shard)):
             left = 1 - (time.time() - start) / (60 * args.minutes)
             if left <= 0:
                 save(args.checkpoint, model, {"step": step, "shard": shard})
@@ -168,7 +156,7 @@ def main():
                 now = time.time()
                 print(f"step {step} shard {shard} loss {total / learned:.4f} {tokens / (now - shown):.0f} tok/s {(now - start) / 60:.1f} min", flush=True)
                 shown, tokens, total, learned = now, 0, 0.0, 0
-            if step % 200 == 0:
+            if step % 100 == 0:
                 save(args.checkpoint, model, {"step": step, "shard": shard})
         shard += 1
 

@@ -33,14 +33,6 @@ def train(rng, length):
     return conversation(messages)
 
 
-def train_echo(rng, length):
-    """Long lists of anything, said twice: what copying from far back is learned from most easily."""
-    words = w.Words(rng)
-    kinds = [words.person, words.town, words.code, words.thing, lambda: words.pick(w.NOUNS + w.ANIMALS + w.FRUITS + w.FOODS)]
-    items = [rng.choice(kinds)() for _ in range(max(3, min(60, length // 7)))]
-    return conversation([user(rng.choice(_COPY).format(", ".join(items))), assistant(", ".join(items))])
-
-
 def held_out(rng, reverse):
     text, answer = _task(rng, True, reverse, 7)
     return question([user(text)], exact(answer), max_tokens=64)
