@@ -1,3 +1,4 @@
+using System.Buffers;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Checksums;
 
@@ -27,62 +28,58 @@ internal sealed unsafe class CpuKvBlockStore : IKvBlockStore, IDisposable
     public void Read(int layer, int block, int offset, Span<byte> destination)
     {
         long start = Start(layer, block, offset, destination.Length);
-        bool held = false;
-        try
-        {
-            _buffer.DangerousAddRef(ref held);
-            new ReadOnlySpan<byte>(_buffer.Pointer + start, destination.Length).CopyTo(destination);
-        }
-        finally
-        {
-            Release(held);
-        }
+        using var hold = new Hold(_buffer);
+        new ReadOnlySpan<byte>(_buffer.Pointer + start, destination.Length).CopyTo(destination);
     }
 
     public void Write(int layer, int block, int offset, ReadOnlySpan<byte> source)
     {
         long start = Start(layer, block, offset, source.Length);
-        bool held = false;
-        try
-        {
-            _buffer.DangerousAddRef(ref held);
-            source.CopyTo(new Span<byte>(_buffer.Pointer + start, source.Length));
-        }
-        finally
-        {
-            Release(held);
-        }
+        using var hold = new Hold(_buffer);
+        source.CopyTo(new Span<byte>(_buffer.Pointer + start, source.Length));
     }
 
-    public uint Read(int layer, int block, int offset, Span<byte> destination, uint crcState)
+    public uint Read(int layer, ReadOnlySpan<int> blocks, IBufferWriter<byte> destination, uint crcState)
     {
-        long start = Start(layer, block, offset, destination.Length);
-        bool held = false;
-        try
+        int size = Layout.LayerBlockBytes;
+        using var hold = new Hold(_buffer);
+        foreach (int block in blocks)
         {
-            _buffer.DangerousAddRef(ref held);
-            return Crc32C.AppendCopying(crcState, new ReadOnlySpan<byte>(_buffer.Pointer + start, destination.Length), destination, streaming: false);
+            var bytes = new ReadOnlySpan<byte>(_buffer.Pointer + Start(layer, block, 0, size), size);
+            crcState = Crc32C.AppendCopying(crcState, bytes, destination.GetSpan(size), streaming: false);
+            destination.Advance(size);
         }
-        finally
-        {
-            Release(held);
-        }
+
+        return crcState;
     }
 
-    public uint Write(int layer, int block, int offset, ReadOnlySpan<byte> source, uint crcState)
+    public uint Write(int layer, ReadOnlySpan<int> blocks, in ReadOnlySequence<byte> source, uint crcState)
     {
-        long start = Start(layer, block, offset, source.Length);
-        bool held = false;
-        try
+        Layout.CheckLength(blocks.Length, source.Length);
+        int size = Layout.LayerBlockBytes;
+        int offset = 0;
+        using var hold = new Hold(_buffer);
+        foreach (ReadOnlyMemory<byte> segment in source)
         {
-            _buffer.DangerousAddRef(ref held);
-            // What is received is not read before all of it is there.
-            return Crc32C.AppendCopying(crcState, source, new Span<byte>(_buffer.Pointer + start, source.Length), streaming: true);
+            for (ReadOnlySpan<byte> rest = segment.Span; !rest.IsEmpty;)
+            {
+                ReadOnlySpan<byte> piece = rest[..Math.Min(rest.Length, size - offset)];
+                long start = Start(layer, blocks[0], offset, piece.Length);
+
+                // What is received is not read before all of it is there.
+                crcState = Crc32C.AppendCopying(crcState, piece, new Span<byte>(_buffer.Pointer + start, piece.Length), streaming: true);
+                rest = rest[piece.Length..];
+                offset += piece.Length;
+                if (offset == size)
+                {
+                    blocks = blocks[1..];
+                    offset = 0;
+                }
+            }
         }
-        finally
-        {
-            Release(held);
-        }
+
+        Crc32C.CompleteStreaming();
+        return crcState;
     }
 
     public void Dispose() => _buffer.Dispose();
@@ -111,11 +108,18 @@ internal sealed unsafe class CpuKvBlockStore : IKvBlockStore, IDisposable
         return (((long)layer * BlockCount) + block) * Layout.LayerBlockBytes + offset;
     }
 
-    private void Release(bool held)
+    /// <summary>Keeps the memory from being freed.</summary>
+    private readonly ref struct Hold
     {
-        if (held)
+        private readonly NativeBuffer _buffer;
+
+        public Hold(NativeBuffer buffer)
         {
-            _buffer.DangerousRelease();
+            bool held = false;
+            buffer.DangerousAddRef(ref held);
+            _buffer = buffer;
         }
+
+        public void Dispose() => _buffer.DangerousRelease();
     }
 }

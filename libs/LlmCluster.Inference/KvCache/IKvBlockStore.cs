@@ -1,3 +1,4 @@
+using System.Buffers;
 using LlmCluster.Inference.KvCache.Checksums;
 
 namespace LlmCluster.Inference.KvCache;
@@ -22,19 +23,51 @@ public interface IKvBlockStore
     /// <exception cref="ArgumentOutOfRangeException">Layer, block or range lies outside the pool.</exception>
     void Write(int layer, int block, int offset, ReadOnlySpan<byte> source);
 
-    /// <summary>As <see cref="Read(int, int, int, Span{byte})"/>, and carries on a <see cref="Crc32C"/> over the bytes.</summary>
+    /// <summary>
+    /// Appends whole blocks of one layer to <paramref name="destination"/>, [block][byte], and carries on a <see cref="Crc32C"/> over the bytes.
+    /// </summary>
     /// <returns>The state after them.</returns>
-    uint Read(int layer, int block, int offset, Span<byte> destination, uint crcState)
+    /// <exception cref="ArgumentOutOfRangeException">The layer or a block lies outside the pool.</exception>
+    uint Read(int layer, ReadOnlySpan<int> blocks, IBufferWriter<byte> destination, uint crcState)
     {
-        Read(layer, block, offset, destination);
-        return Crc32C.Append(crcState, destination);
+        foreach (int block in blocks)
+        {
+            Span<byte> span = destination.GetSpan(Layout.LayerBlockBytes)[..Layout.LayerBlockBytes];
+            Read(layer, block, 0, span);
+            crcState = Crc32C.Append(crcState, span);
+            destination.Advance(span.Length);
+        }
+
+        return crcState;
     }
 
-    /// <summary>As <see cref="Write(int, int, int, ReadOnlySpan{byte})"/>, and carries on a <see cref="Crc32C"/> over the bytes.</summary>
+    /// <summary>
+    /// Copies whole blocks of one layer in from <paramref name="source"/>, [block][byte], and carries on a <see cref="Crc32C"/> over the bytes.
+    /// </summary>
     /// <returns>The state after them.</returns>
-    uint Write(int layer, int block, int offset, ReadOnlySpan<byte> source, uint crcState)
+    /// <exception cref="ArgumentException"><paramref name="source"/> is shorter or longer than so many blocks.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The layer or a block lies outside the pool.</exception>
+    uint Write(int layer, ReadOnlySpan<int> blocks, in ReadOnlySequence<byte> source, uint crcState)
     {
-        Write(layer, block, offset, source);
-        return Crc32C.Append(crcState, source);
+        Layout.CheckLength(blocks.Length, source.Length);
+        int offset = 0;
+        foreach (ReadOnlyMemory<byte> segment in source)
+        {
+            for (ReadOnlySpan<byte> rest = segment.Span; !rest.IsEmpty;)
+            {
+                ReadOnlySpan<byte> piece = rest[..Math.Min(rest.Length, Layout.LayerBlockBytes - offset)];
+                Write(layer, blocks[0], offset, piece);
+                crcState = Crc32C.Append(crcState, piece);
+                rest = rest[piece.Length..];
+                offset += piece.Length;
+                if (offset == Layout.LayerBlockBytes)
+                {
+                    blocks = blocks[1..];
+                    offset = 0;
+                }
+            }
+        }
+
+        return crcState;
     }
 }

@@ -38,6 +38,16 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
     /// <summary>Blocks that hold <paramref name="tokens"/> tokens.</summary>
     public int BlocksFor(int tokens) => (tokens + BlockSize - 1) / BlockSize;
 
+    /// <summary>Checks that so many bytes are so many blocks of one layer.</summary>
+    /// <exception cref="ArgumentException">They are not.</exception>
+    public void CheckLength(int blocks, long bytes)
+    {
+        if (bytes != (long)blocks * LayerBlockBytes)
+        {
+            throw new ArgumentException($"{blocks} blocks came with {bytes} bytes; a block of one layer has {LayerBlockBytes}.", nameof(bytes));
+        }
+    }
+
     /// <summary>A readable identity, for example <c>kv:l12:h4x64:bf16:b16</c>; two workers exchange blocks only when theirs are equal.</summary>
     public string Fingerprint => string.Create(
         CultureInfo.InvariantCulture,

@@ -58,31 +58,11 @@ internal static class KvFrameWriter
         at += WriteVarint(header[at..], (uint)blocks.PayloadLength);
         output.Advance(at);
 
-        uint state = KvChecksum.Initial;
-        foreach (int block in blocks.PoolBlocks.Span)
-        {
-            state = WriteBlock(blocks, block, state, output);
-        }
-
+        uint state = blocks.Store.Read(blocks.Layer, blocks.PoolBlocks.Span, output, KvChecksum.Initial);
         Span<byte> trailer = output.GetSpan(1 + sizeof(uint));
         trailer[0] = KvWire.ChecksumTag;
         BinaryPrimitives.WriteUInt32LittleEndian(trailer[1..], KvChecksum.Finish(state, blocks.Layer, blocks.FirstBlock, count));
         output.Advance(1 + sizeof(uint));
-    }
-
-    private static uint WriteBlock(KvOutgoingBlocks blocks, int block, uint state, IBufferWriter<byte> output)
-    {
-        int length = blocks.Store.Layout.LayerBlockBytes;
-        for (int offset = 0; offset < length;)
-        {
-            Span<byte> span = output.GetSpan();
-            span = span[..Math.Min(span.Length, length - offset)];
-            state = blocks.Store.Read(blocks.Layer, block, offset, span, state);
-            output.Advance(span.Length);
-            offset += span.Length;
-        }
-
-        return state;
     }
 
     private static int VarintLength(uint value)

@@ -216,7 +216,7 @@ internal sealed class IncomingTransfer(
             if (_problem is null && !_ticket!.Cancelled.IsCancellationRequested)
             {
                 _received!.Require(layer, firstBlock, blockCount);
-                Write(layer, _lease!.Blocks.Slice(firstBlock, blockCount), payload, out uint state);
+                uint state = Write(layer, _lease!.Blocks.Slice(firstBlock, blockCount), payload);
                 if (KvChecksum.Finish(state, layer, firstBlock, blockCount) != checksum)
                 {
                     throw new KvTransferException(
@@ -233,7 +233,7 @@ internal sealed class IncomingTransfer(
         }
     }
 
-    private void Write(int layer, ReadOnlySpan<int> poolBlocks, in ReadOnlySequence<byte> payload, out uint state)
+    private uint Write(int layer, ReadOnlySpan<int> poolBlocks, in ReadOnlySequence<byte> payload)
     {
         int size = _layout.LayerBlockBytes;
         if (payload.Length != (long)poolBlocks.Length * size)
@@ -242,24 +242,7 @@ internal sealed class IncomingTransfer(
                 KvTransferError.Protocol, $"{poolBlocks.Length} blocks came with {payload.Length} bytes; a block of one layer has {size}.");
         }
 
-        state = KvChecksum.Initial;
-        int block = 0;
-        int offset = 0;
-        foreach (ReadOnlyMemory<byte> segment in payload)
-        {
-            for (ReadOnlySpan<byte> rest = segment.Span; !rest.IsEmpty;)
-            {
-                ReadOnlySpan<byte> piece = rest[..Math.Min(rest.Length, size - offset)];
-                state = engine.Runner.KvStore.Write(layer, poolBlocks[block], offset, piece, state);
-                rest = rest[piece.Length..];
-                offset += piece.Length;
-                if (offset == size)
-                {
-                    block++;
-                    offset = 0;
-                }
-            }
-        }
+        return engine.Runner.KvStore.Write(layer, poolBlocks, payload, KvChecksum.Initial);
     }
 
     // Full blocks that are complete in every layer are good for any later request, a retry of this one first of all.

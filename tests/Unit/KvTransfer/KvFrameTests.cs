@@ -4,6 +4,7 @@ using LlmCluster.Inference.KvCache;
 using LlmCluster.KvTransfer.Checksums;
 using LlmCluster.KvTransfer.Frames;
 using LlmCluster.Protocol.V1;
+using LlmCluster.Testing;
 using LlmCluster.Testing.KvTransfer;
 using Xunit;
 
@@ -47,7 +48,7 @@ public class KvFrameTests
         byte[] bytes = new KvSenderMessage { Blocks = Message(layer, firstBlock, count, payload) }.ToByteArray();
         for (int segment = 1; segment <= bytes.Length; segment = segment < 20 ? segment + 1 : segment * 2)
         {
-            Run blocks = Read(Split(bytes, segment))!;
+            Run blocks = Read(Segments.Of(bytes, segment))!;
             Assert.Equal((layer, firstBlock, count), (blocks.Layer, blocks.FirstBlock, blocks.BlockCount));
             Assert.True(blocks.Payload.SequenceEqual(payload));
             Assert.True(blocks.IsIntact);
@@ -76,7 +77,7 @@ public class KvFrameTests
             byte[] outer = [0x12, (byte)inner.Length, .. inner];
             foreach (byte[] bytes in new[] { outer, [.. unknown, .. outer], (byte[])[.. outer, .. unknown] })
             {
-                Run blocks = Read(Split(bytes, 3))!;
+                Run blocks = Read(Segments.Of(bytes, 3))!;
                 Assert.Equal((1, 2, 3), (blocks.Layer, blocks.FirstBlock, blocks.BlockCount));
                 Assert.True(blocks.Payload.SequenceEqual(payload));
                 Assert.True(blocks.IsIntact);
@@ -102,12 +103,12 @@ public class KvFrameTests
         var open = new KvOpen { ModelFingerprint = "m", LayoutFingerprint = "l", Sequence = new PrefillRequest { Prompt = { 1, 2, 300 } } };
         byte[] bytes = MemoryKvStream.Encode(new KvOutgoingFrame(open));
         Assert.Equal(new KvSenderMessage { Open = open }.ToByteArray(), bytes);
-        Assert.Equal(open, KvFrameReader.Read(Split(bytes, 2), null).Open);
+        Assert.Equal(open, KvFrameReader.Read(Segments.Of(bytes, 2), null).Open);
 
         var commit = new KvCommit { FirstToken = 5, FinishReason = 1, Logprob = -0.5f, CachedTokens = 16 };
         bytes = MemoryKvStream.Encode(new KvOutgoingFrame(commit));
         Assert.Equal(new KvSenderMessage { Commit = commit }.ToByteArray(), bytes);
-        Assert.Equal(commit, KvFrameReader.Read(Split(bytes, 2), null).Commit);
+        Assert.Equal(commit, KvFrameReader.Read(Segments.Of(bytes, 2), null).Commit);
     }
 
     [Fact]
@@ -164,18 +165,6 @@ public class KvFrameTests
         Checksum = KvChecksum.Compute(payload, layer, firstBlock, count),
     };
 
-    private static ReadOnlySequence<byte> Split(byte[] bytes, int segment)
-    {
-        var first = new Segment(bytes.AsMemory(0, Math.Min(segment, bytes.Length)), null);
-        Segment last = first;
-        for (int at = segment; at < bytes.Length; at += segment)
-        {
-            last = new Segment(bytes.AsMemory(at, Math.Min(segment, bytes.Length - at)), last);
-        }
-
-        return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
-    }
-
     private static Run? Read(in ReadOnlySequence<byte> bytes)
     {
         var sink = new RecordingSink();
@@ -199,19 +188,6 @@ public class KvFrameTests
         {
             Assert.Null(Run);
             Run = new Run(layer, firstBlock, blockCount, payload.ToArray(), checksum);
-        }
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, Segment? previous)
-        {
-            Memory = memory;
-            if (previous is not null)
-            {
-                previous.Next = this;
-                RunningIndex = previous.RunningIndex + previous.Memory.Length;
-            }
         }
     }
 

@@ -53,7 +53,10 @@ public static unsafe class Crc32C
     /// <param name="state">State before.</param>
     /// <param name="source">The bytes.</param>
     /// <param name="target">Takes the bytes; at least as long.</param>
-    /// <param name="streaming">Whether the copy goes past the cache, for what is read much later and often by another core.</param>
+    /// <param name="streaming">
+    /// Whether the copy goes past the cache, for what is read much later and often by another core;
+    /// <see cref="CompleteStreaming"/> must follow before another thread reads it.
+    /// </param>
     public static uint AppendCopying(uint state, ReadOnlySpan<byte> source, Span<byte> target, bool streaming)
     {
         target = target[..source.Length];
@@ -75,6 +78,15 @@ public static unsafe class Crc32C
                 : Crc32CFolding.AppendCopying(state, from, to, folded);
             source[tail..].CopyTo(target[tail..]);
             return AppendShort(state, source[tail..]);
+        }
+    }
+
+    /// <summary>Makes what this thread has streamed visible before anything that it writes afterwards.</summary>
+    public static void CompleteStreaming()
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.StoreFence();
         }
     }
 

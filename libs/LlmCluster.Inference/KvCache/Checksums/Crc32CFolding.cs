@@ -46,15 +46,11 @@ internal static unsafe class Crc32CFolding
     /// <summary>The same, and copies the bytes.</summary>
     public static uint AppendCopying(uint state, byte* source, byte* target, nint length) => Append<Cached>(state, source, target, length);
 
-    /// <summary>The same, past the cache; <paramref name="target"/> is a multiple of <see cref="Unit"/>.</summary>
-    public static uint AppendStreaming(uint state, byte* source, byte* target, nint length)
-    {
-        state = Append<Streaming>(state, source, target, length);
-
-        // Such stores become visible in any order; whoever is told that the bytes are there must see them.
-        Sse.StoreFence();
-        return state;
-    }
+    /// <summary>
+    /// The same, past the cache; <paramref name="target"/> is a multiple of <see cref="Unit"/>. Such stores become visible in any order:
+    /// a fence must follow before another thread is told that the bytes are there.
+    /// </summary>
+    public static uint AppendStreaming(uint state, byte* source, byte* target, nint length) => Append<Streaming>(state, source, target, length);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static uint Append<TTarget>(uint state, byte* source, byte* target, nint length)

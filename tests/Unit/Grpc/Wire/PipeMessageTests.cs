@@ -4,6 +4,7 @@ using Grpc.AspNetCore.Server.Internal;
 using Grpc.Core;
 using Grpc.Core.Wire;
 using Grpc.Net.Client.Internal;
+using LlmCluster.Testing;
 using Xunit;
 
 namespace LlmCluster.Tests.Unit.Grpc.Wire;
@@ -70,7 +71,7 @@ public sealed class PipeMessageTests
         byte[] header = [0, 0, 1, 2, 3];
         for (int cut = 0; cut <= 5; cut++)
         {
-            Assert.Equal((0x010203, false), MessageFraming.ReadHeader(Split(header, cut), null));
+            Assert.Equal((0x010203, false), MessageFraming.ReadHeader(Segments.CutAt(header, cut), null));
         }
     }
 
@@ -94,26 +95,6 @@ public sealed class PipeMessageTests
         byte[] bytes = new byte[size];
         new Random(size).NextBytes(bytes);
         return bytes;
-    }
-
-    private static ReadOnlySequence<byte> Split(byte[] bytes, int cut)
-    {
-        var first = new Segment(bytes.AsMemory(0, cut), null);
-        var second = new Segment(bytes.AsMemory(cut), first);
-        return new ReadOnlySequence<byte>(first, 0, second, second.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, Segment? previous)
-        {
-            Memory = memory;
-            if (previous is not null)
-            {
-                previous.Next = this;
-                RunningIndex = previous.RunningIndex + previous.Memory.Length;
-            }
-        }
     }
 
     /// <summary>A body that arrives in pieces of a fixed size.</summary>
