@@ -4,10 +4,10 @@ namespace LlmCluster.KvTransfer.Sending;
 public sealed class KvSenderOptions
 {
     /// <summary>
-    /// Largest payload of a frame in bytes; a single block of one layer may exceed it. By default half a mebibyte, which stays in
-    /// a core's cache on its way from the pool to the network, while few HTTP/2 frames are sent for its header alone.
+    /// Largest payload of a frame in bytes; a single block of one layer may exceed it. By default a quarter of a
+    /// mebibyte, which stays in a core's cache on its way from the pool to the network.
     /// </summary>
-    public int MaxFrameBytes { get; set; } = 512 << 10;
+    public int MaxFrameBytes { get; set; } = 256 << 10;
 
     /// <summary>Longest wait for the prompt to be admitted by this worker's engine.</summary>
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(120);

@@ -2,6 +2,10 @@
 
     tokenizer.py DATA OUT [--vocabulary 4000]
 
+A word is cut in the same way whether a space stands before it or not: pieces are learned from words without their spaces,
+and a space joins the first piece last of all. Every token with a space thus has a twin without, and what is copied
+from the middle of a sentence into quotes is the same but for its first token's space.
+
 Training text is ASCII; for it the pattern below splits as the one with Unicode classes in tokenizer.json does.
 """
 
@@ -15,8 +19,8 @@ import re
 
 import template
 
-PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_SPLIT = re.compile(PATTERN.replace(r"[^\s\p{L}\p{N}]", r"[^\sA-Za-z0-9]").replace(r"[^\r\n\p{L}\p{N}]", r"[^\r\nA-Za-z0-9]").replace(r"\p{L}", "[A-Za-z]").replace(r"\p{N}", "[0-9]"))
+PATTERN = r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_SPLIT = re.compile(PATTERN.replace(r"[^\s\p{L}\p{N}]", r"[^\sA-Za-z0-9]").replace(r"\p{L}", "[A-Za-z]").replace(r"\p{N}", "[0-9]"))
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, template.SPECIAL)) + ")")
 
 
@@ -28,6 +32,7 @@ def byte_characters():
 
 
 _BYTES = byte_characters()
+_SPACE = _BYTES[ord(" ")]
 
 
 def words_of(text):
@@ -85,19 +90,36 @@ class _Merger:
 
 def train(texts, vocabulary):
     """Vocabulary and merges; special tokens come last."""
-    counts = collections.Counter()
+    counts, spaced = collections.Counter(), collections.Counter()
     for text in texts:
-        counts.update(words_of(text))
+        for word in words_of(text):
+            bare = word[1:] if word.startswith(_SPACE) else word
+            counts[bare or word] += 1
+            spaced[bare] += bare != word
     merger = _Merger(dict(sorted(counts.items())))
     tokens = [_BYTES[byte] for byte in range(256)]
     merges = []
-    while len(tokens) < vocabulary - len(template.SPECIAL):
-        pair = merger.merge_best()
+    room = vocabulary - len(template.SPECIAL) - len(tokens)
+    while room - len(merges) >= len(_first_pieces(merger, spaced)):
+        for _ in range(8):
+            pair = merger.merge_best()
+            if pair:
+                merges.append(pair)
         if pair is None:
             break
-        merges.append(pair)
-        tokens.append(pair[0] + pair[1])
+    merges += [(_SPACE, piece) for piece in _first_pieces(merger, spaced)[:room - len(merges)]]
+    tokens += [left + right for left, right in merges]
     return {token: i for i, token in enumerate(tokens + template.SPECIAL)}, merges
+
+
+def _first_pieces(merger, spaced):
+    """What words that follow a space begin with, most frequent first; any character may be one."""
+    pieces = collections.Counter({chr(byte): 0 for byte in range(ord("!"), ord("~") + 1)})
+    for symbols, _ in merger.words:
+        count = spaced["".join(symbols)]
+        if count:
+            pieces[symbols[0]] += count
+    return sorted(pieces, key=lambda piece: (-pieces[piece], piece))
 
 
 class Tokenizer:
@@ -114,6 +136,10 @@ class Tokenizer:
             content = json.load(file)
         vocabulary = content["model"]["vocab"] | {token["content"]: token["id"] for token in content["added_tokens"]}
         return Tokenizer(vocabulary, content["model"]["merges"])
+
+    def twins(self):
+        """Pairs of ids: a token, and the same after a space."""
+        return [(self.vocabulary[token[1:]], i) for token, i in self.vocabulary.items() if token.startswith(_SPACE) and token[1:] in self.vocabulary]
 
     def encode(self, text):
         ids = []

@@ -9,6 +9,7 @@ before the first step (wiring.py).
 """
 
 import argparse
+import collections
 import glob
 import json
 import math
@@ -19,9 +20,10 @@ import time
 import torch
 from torch.nn import functional as F
 
+import exercises
 from model import CONFIG, Model
 from tokenizer import Tokenizer
-from wiring import is_wired, wire
+from wiring import is_wired, rarity_of, wire
 
 
 class Muon(torch.optim.Optimizer):
@@ -74,6 +76,15 @@ def batches(path, tokenizer, batch_tokens, longest, rng):
     return result
 
 
+def token_counts(path, tokenizer):
+    """How often each token occurs in a shard."""
+    counts = collections.Counter()
+    with open(path) as file:
+        for line in file:
+            counts.update(tokenizer.encode_conversation(json.loads(line))[0])
+    return [counts[i] for i in range(len(tokenizer.vocabulary))]
+
+
 def tensors(batch, pad):
     width = max(len(ids) for ids, _ in batch)
     ids = torch.full((len(batch), width), pad, dtype=torch.long)
@@ -84,8 +95,7 @@ def tensors(batch, pad):
     return ids, learned
 
 
-def loss_of(model, batch, pad):
-    ids, learned = tensors(batch, pad)
+def loss_of(model, ids, learned):
     hidden = model.hidden(ids[:, :-1])
     wanted = learned[:, 1:]
     return F.cross_entropy(model.logits(hidden[wanted]), ids[:, 1:][wanted]), int(wanted.sum())
@@ -102,22 +112,26 @@ def main():
     parser.add_argument("tokenizer")
     parser.add_argument("checkpoint")
     parser.add_argument("--minutes", type=float, default=180)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--batch-tokens", type=int, default=2560)
+    parser.add_argument("--exercise-tokens", type=int, default=640)
+    parser.add_argument("--exercise-weight", type=float, default=0.4)
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--warm-up", type=int, default=60)
     parser.add_argument("--first-shard", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of operations other than matrix products, which take all processors")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
     tokenizer = Tokenizer.load(args.tokenizer)
     pad = tokenizer.vocabulary["<|pad|>"]
+    drills = [exercises.Repeats(tokenizer.vocabulary["<|pad|>"], tokenizer.twins()), exercises.Sums(tokenizer)]
+    paths = sorted(glob.glob(os.path.join(args.data, "train-*.jsonl")))
     model = Model(CONFIG)
     if args.resume:
         model.load_state_dict(torch.load(args.checkpoint)["model"])
     else:
-        wire(model)
+        wire(model, tokenizer.twins(), rarity_of(token_counts(paths[0], tokenizer), tokenizer.twins()))
     wired, hidden, others = [], [], []
     for name, parameter in model.named_parameters():
         (wired if is_wired(name) else hidden if parameter.dim() == 2 and "embed" not in name else others).append(parameter)
@@ -126,9 +140,8 @@ def main():
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
 
-    paths = sorted(glob.glob(os.path.join(args.data, "train-*.jsonl")))
     start = shown = time.time()
-    step, tokens, total, learned = 0, 0, 0.0, 0
+    step, tokens, total, learned, drilled = 0, 0, 0.0, 0, [0.0] * len(drills)
     shard = args.first_shard
     while True:
         path = paths[shard % len(paths)]
@@ -141,10 +154,13 @@ def main():
             factor = min(1, (step + 1) / args.warm_up, left / 0.7)
             for group, rate in zip((g for o in optimizers for g in o.param_groups), rates):
                 group["lr"] = rate * factor
-            loss, count = loss_of(model, batch, pad)
             for optimizer in optimizers:
                 optimizer.zero_grad()
+            loss, count = loss_of(model, *tensors(batch, pad))
             loss.backward()
+            drill = step % len(drills)
+            exercise, _ = loss_of(model, *drills[drill].draw(args.exercise_tokens))
+            (args.exercise_weight * exercise).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer in optimizers:
                 optimizer.step()
@@ -152,10 +168,11 @@ def main():
             tokens += sum(len(ids) for ids, _ in batch)
             total += loss.item() * count
             learned += count
+            drilled[drill] += exercise.item() * len(drills) / 20
             if step % 20 == 0:
                 now = time.time()
-                print(f"step {step} shard {shard} loss {total / learned:.4f} {tokens / (now - shown):.0f} tok/s {(now - start) / 60:.1f} min", flush=True)
-                shown, tokens, total, learned = now, 0, 0.0, 0
+                print(f"step {step} shard {shard} loss {total / learned:.4f} exercises {drilled[0]:.3f} {drilled[1]:.3f} {tokens / (now - shown):.0f} tok/s {(now - start) / 60:.1f} min", flush=True)
+                shown, tokens, total, learned, drilled = now, 0, 0.0, 0, [0.0] * len(drills)
             if step % 100 == 0:
                 save(args.checkpoint, model, {"step": step, "shard": shard})
         shard += 1

@@ -26,6 +26,10 @@ _PERSON_ENDS = "n na ra lia ko s th ria lo mi dan rin".split()
 _TOWN_ENDS = "ton ville ford burg stead mouth field dale wick port".split()
 
 
+# How often a value is a word that means nothing.
+MADE_UP = 0.3
+
+
 def is_held_out(value):
     """Whether a name or value is kept from training."""
     return zlib.crc32(f"split:{value}".encode()) % 10 == 0
@@ -50,7 +54,9 @@ class Words:
         return values[int(self.rng.random() * len(values))]
 
     def value(self, values):
-        """One of a list, of which every sixth is held out."""
+        """One of a list, of which every sixth is held out; in training often a word that means nothing, as no list teaches to copy what is not on it."""
+        if not self.held_out and self.rng.random() < MADE_UP:
+            return (self.pick(_ONSETS) + self.pick(_MIDDLES) + self.pick(_PERSON_ENDS + _TOWN_ENDS)).lower()
         side = [value for i, value in enumerate(values) if (i % 6 == 5) == self.held_out]
         return self.pick(side)
 

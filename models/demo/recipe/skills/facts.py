@@ -48,7 +48,7 @@ class FactSource:
     def owns(self):
         thing, person = self.words.thing(self.things), self.words.person(self.people)
         return Fact(
-            [f"The {thing} belongs to {person}.", f"{person} owns the {thing}."],
+            [f"The {thing} belongs to {person}.", f"The {thing} is owned by {person}."],
             [f"Who owns the {thing}?", f"Who does the {thing} belong to?"],
             person)
 

@@ -28,7 +28,7 @@ def _task(rng, held_out, reverse, longest):
 def train(rng, length):
     messages = []
     for _ in range(max(1, min(10, length // 45))):
-        text, answer = _task(rng, False, rng.random() < 0.5, 8)
+        text, answer = _task(rng, False, rng.random() < 0.3, 8)
         messages += [user(text), assistant(answer)]
     return conversation(messages)
 

@@ -47,7 +47,7 @@ def _plain(rng, held_out):
     if form < 0.7:
         return _unknown(rng, held_out), UNKNOWN
     if form < 0.85:
-        return arithmetic._sum(rng, held_out)
+        return arithmetic._sum(rng, held_out)[:2]
     text, answer, _ = chat._exchanges(rng, 1)[0]
     return text, answer
 
@@ -104,4 +104,4 @@ def held_out_unknown(rng):
 def held_out_system(rng):
     persona = _Persona(rng, True)
     text, answer = persona.exchange(rng, True)
-    return question([system(persona.prompt), user(text)], exact(answer), max_tokens=48)
+    return question([system(persona.prompt), user(text)], exact(answer), max_tokens=64)
