@@ -3,16 +3,15 @@
     train.py DATA TOKENIZER CHECKPOINT [--minutes M] [--resume]
 
 Hidden matrices are trained with Muon (Jordan et al., 2024: momentum whose matrices are made near-orthogonal by
-Newton-Schulz iterations), the rest and the wired heads with AdamW. The learning rate falls linearly to zero over --minutes, so that the
-time at hand decides the number of steps. Only what the assistant says is learned. Heads that look back are wired
-before the first step (wiring.py).
+Newton-Schulz iterations), the rest and the wired heads with AdamW. The learning rate stays for the first 30 % of --minutes and falls
+linearly to zero over the others, so that the time at hand decides the number of steps. Of conversations only what the assistant says is
+learned; each step adds exercises (exercises.py). Heads that look back are wired before the first step (wiring.py).
 """
 
 import argparse
 import collections
 import glob
 import json
-import math
 import os
 import random
 import time
@@ -125,7 +124,7 @@ def main():
     torch.manual_seed(1)
     tokenizer = Tokenizer.load(args.tokenizer)
     pad = tokenizer.vocabulary["<|pad|>"]
-    drills = [exercises.Repeats(tokenizer.vocabulary["<|pad|>"], tokenizer.twins()), exercises.Sums(tokenizer)]
+    drills = [exercises.Repeats(pad, tokenizer.twins()), exercises.Sums(tokenizer)]
     paths = sorted(glob.glob(os.path.join(args.data, "train-*.jsonl")))
     model = Model(CONFIG)
     if args.resume:

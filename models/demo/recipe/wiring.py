@@ -4,7 +4,7 @@ Copying from the context takes two layers (Elhage et al., "A Mathematical Framew
 al., "In-context Learning and Induction Heads", 2022): heads of the first note beside each token which ones came before it,
 heads of the second look for a place whose predecessors are the current tokens, and copy what stands there. Gradient descent
 finds this by itself, but only after far more text than a CPU gets through in an evening. Here it is the starting point;
-every weight is trained from there, those of the two layers' attention more gently than the others.
+every weight is trained from there, those of the wired layers' attention more gently than the others.
 
 Looking up a fact is wired as well, half-way: heads of the first layer note what is being talked about, which is the mean of the rare
 tokens among the last dozen, and heads of the third look for a place farther back where the same was talked about. Which word
