@@ -29,7 +29,7 @@ public sealed record KvBenchmarkOptions
     public int Parallel { get; init; } = 1;
 
     /// <summary>Measured rounds.</summary>
-    public int Rounds { get; init; } = 15;
+    public int Rounds { get; init; } = 45;
 
     /// <summary>Unmeasured rounds go before for at least so long, and until next to nothing is compiled any more.</summary>
     public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(8);
