@@ -119,5 +119,5 @@ public sealed class CpuModel : IDisposable
         _ => "portable",
     };
 
-    private static string Name(WeightDtype dtype) => dtype == WeightDtype.F32 ? "f32" : "bf16";
+    private static string Name(WeightDtype dtype) => dtype.ToString().ToLowerInvariant();
 }

@@ -10,6 +10,12 @@ public enum WeightDtype
 
     /// <summary>IEEE single precision, four bytes.</summary>
     F32,
+
+    /// <summary>Integers of eight bits, 32 of which share a scale: nine bits in all. Weights are rounded when the model is loaded.</summary>
+    Q8,
+
+    /// <summary>Integers of four bits, 32 of which share a scale: five bits in all. Weights are rounded when the model is loaded.</summary>
+    Q4,
 }
 
 /// <summary>How the CPU backend holds and runs a model.</summary>

@@ -13,8 +13,10 @@ public sealed unsafe class GemmTests
             var data = new TheoryData<CpuIsa, WeightDtype>();
             foreach (CpuIsa isa in Isas.Available)
             {
-                data.Add(isa, WeightDtype.BF16);
-                data.Add(isa, WeightDtype.F32);
+                foreach (WeightDtype dtype in Enum.GetValues<WeightDtype>())
+                {
+                    data.Add(isa, dtype);
+                }
             }
 
             return data;
@@ -83,6 +85,20 @@ public sealed unsafe class GemmTests
     private static float[] Numbers(Random random, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))];
 
+    private static IEnumerable<float[]> Groups(float[] numbers, int depth) => numbers.Chunk(depth).SelectMany(column => column.Chunk(32));
+
+    private static IEnumerable<float> QuantizedTo8Bits(float[] group)
+    {
+        float scale = group.Max(Math.Abs) / 127;
+        return group.Select(number => MathF.Round(number / scale) * scale);
+    }
+
+    private static IEnumerable<float> QuantizedTo4Bits(float[] group)
+    {
+        float scale = QuantizedGroup.ScaleOfNibbles(group);
+        return group.Select(number => Math.Clamp(MathF.Round(number / scale), -8, 7) * scale);
+    }
+
     public enum Start
     {
         Zero,
@@ -103,7 +119,13 @@ public sealed unsafe class GemmTests
             _kernels = CpuKernels.For(isa);
             _depth = depth;
             float[] numbers = Numbers(random, depth * columns);
-            _weights = dtype == WeightDtype.F32 ? numbers : [.. numbers.Select(v => Bfloat16.ToSingle(Bfloat16.FromSingle(v)))];
+            _weights = dtype switch
+            {
+                WeightDtype.F32 => numbers,
+                WeightDtype.BF16 => [.. numbers.Select(v => Bfloat16.ToSingle(Bfloat16.FromSingle(v)))],
+                WeightDtype.Q8 => [.. Groups(numbers, depth).SelectMany(QuantizedTo8Bits)],
+                _ => [.. Groups(numbers, depth).SelectMany(QuantizedTo4Bits)],
+            };
             _matrix = PackedMatrix.Pack(depth, dtype, 2, new MatrixPart(columns, (c, to) => numbers.AsSpan(c * depth, depth).CopyTo(to)));
             _bias = new float[_matrix.Width];
             Numbers(random, columns).CopyTo(_bias, 0);

@@ -37,6 +37,17 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
     public static Vector256<float> Widen(ushort* source) =>
         Avx2.ShiftLeftLogical(Avx2.ConvertToVector256Int32(Sse2.LoadVector128(source)), 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> SignedBytes(byte* source) => Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32((sbyte*)source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LowNibbles(byte* source) =>
+        Avx.ConvertToVector256Single(Avx2.Subtract(Avx2.And(Avx2.ConvertToVector256Int32(source), Vector256.Create(15)), Vector256.Create(8)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> HighNibbles(byte* source) =>
+        Avx.ConvertToVector256Single(Avx2.Subtract(Avx2.ShiftRightLogical(Avx2.ConvertToVector256Int32(source), 4), Vector256.Create(8)));
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransposeWords(uint** rows, int first, uint* destination, int stride)
     {

@@ -7,6 +7,9 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// <summary>16 lanes, 32 registers: a tile of 12 rows × 2 vectors takes 24 of them for its sums.</summary>
 internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
 {
+    // What the 16 values of half a byte stand for; a permutation looks at the lower four bits of an index alone.
+    private static Vector512<float> Nibbles => Vector512.Create(-8f, -7f, -6f, -5f, -4f, -3f, -2f, -1f, 0f, 1f, 2f, 3f, 4f, 5f, 6f, 7f);
+
     public static int Lanes => 16;
 
     public static int TileRows => 12;
@@ -36,6 +39,18 @@ internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(ushort* source) =>
         Avx512F.ShiftLeftLogical(Avx512F.ConvertToVector512UInt32(Avx.LoadVector256(source)), 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SignedBytes(byte* source) =>
+        Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Sse2.LoadVector128((sbyte*)source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LowNibbles(byte* source) =>
+        Avx512F.PermuteVar16x32(Nibbles, Avx512F.ConvertToVector512Int32(Sse2.LoadVector128(source)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> HighNibbles(byte* source) =>
+        Avx512F.PermuteVar16x32(Nibbles, Avx512F.ShiftRightLogical(Avx512F.ConvertToVector512Int32(Sse2.LoadVector128(source)), 4));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransposeWords(uint** rows, int first, uint* destination, int stride)

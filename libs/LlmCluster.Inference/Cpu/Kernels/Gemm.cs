@@ -32,32 +32,40 @@ internal static unsafe class Gemm<S, V>
         }
 
         bool accumulate = call.Accumulate || call.Bias != null;
-        bool bf16 = call.Weights.Dtype == WeightDtype.BF16;
+        switch (call.Weights.Dtype)
+        {
+            case WeightDtype.F32:
+                Run<F32Panel<S, V>>(call, first, end, accumulate, null);
+                break;
+            case WeightDtype.BF16:
+                Run<BF16Panel<S, V>>(call, first, end, accumulate, scratch);
+                break;
+            case WeightDtype.Q8:
+                Run<Q8Panel<S, V>>(call, first, end, accumulate, scratch);
+                break;
+            case WeightDtype.Q4:
+                Run<Q4Panel<S, V>>(call, first, end, accumulate, scratch);
+                break;
+            default:
+                throw new InvalidOperationException($"There is no product with weights in {call.Weights.Dtype}.");
+        }
+    }
+
+    // With scratch, formats that are not singles are widened once for many tiles.
+    private static void Run<F>(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
+        where F : struct, IPanelFormat<V>
+    {
         if (call.Rows <= S.WideRows)
         {
-            if (bf16)
-            {
-                Wide<BF16Panel<S, V>>(call, first, end, accumulate);
-            }
-            else
-            {
-                Wide<F32Panel<S, V>>(call, first, end, accumulate);
-            }
+            Wide<F>(call, first, end, accumulate);
         }
-        else if (bf16)
+        else if (scratch != null && call.Rows > TilesToExpand * S.TileRows)
         {
-            if (call.Rows > TilesToExpand * S.TileRows)
-            {
-                BlockedExpanded(call, first, end, accumulate, scratch);
-            }
-            else
-            {
-                Blocked<BF16Panel<S, V>>(call, first, end, accumulate);
-            }
+            BlockedExpanded<F>(call, first, end, accumulate, scratch);
         }
         else
         {
-            Blocked<F32Panel<S, V>>(call, first, end, accumulate);
+            Blocked<F>(call, first, end, accumulate);
         }
     }
 
@@ -89,13 +97,14 @@ internal static unsafe class Gemm<S, V>
             int depth = Math.Min(BlockDepth, weights.Depth - k);
             for (int panel = first; panel < end; panel++)
             {
-                byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
+                byte* block = weights.Pointer + (panel * weights.PanelBytes) + Start<F>(k);
                 Tiles<F>(call, block, panel, k, depth, accumulate || k > 0);
             }
         }
     }
 
-    private static void BlockedExpanded(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
+    private static void BlockedExpanded<F>(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
+        where F : struct, IPanelFormat<V>
     {
         PackedMatrix weights = call.Weights;
         for (int k = 0; k < weights.Depth; k += BlockDepth)
@@ -103,8 +112,16 @@ internal static unsafe class Gemm<S, V>
             int depth = Math.Min(BlockDepth, weights.Depth - k);
             for (int panel = first; panel < end; panel++)
             {
-                Expand(weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * BF16Panel<S, V>.Stride), (float*)scratch, depth);
-                Tiles<F32Panel<S, V>>(call, scratch, panel, k, depth, accumulate || k > 0);
+                byte* block = weights.Pointer + (panel * weights.PanelBytes) + Start<F>(k);
+                Expand<F>(block, (float*)scratch, depth);
+                if (F.ScaleBytes == 0)
+                {
+                    Tiles<F32Panel<S, V>>(call, scratch, panel, k, depth, accumulate || k > 0);
+                }
+                else
+                {
+                    ScaledTiles(call, scratch, block, QuantizedGroup.Bytes(F.Stride), panel, k, depth, accumulate || k > 0);
+                }
             }
         }
     }
@@ -112,29 +129,63 @@ internal static unsafe class Gemm<S, V>
     private static void Tiles<F>(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
-        int fullDepth = call.Weights.Depth;
-        float* result = call.Result + (panel * Panel.Width);
         for (int row = 0; row < call.Rows; row += S.TileRows)
         {
             int rows = Math.Min(S.TileRows, call.Rows - row);
-            float* left = call.Left + ((nint)row * fullDepth) + ((nint)k * rows);
-            GemmTile<S, V>.Run<F, PackedLeft>(rows, left, block, depth, result + ((nint)row * call.Stride), call.Stride, accumulate);
+            GemmTile<S, V>.Run<F, PackedLeft>(rows, Left(call, row, rows, k), block, depth, Result(call, row, panel), call.Stride, accumulate);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Expand(byte* source, float* destination, int depth)
+    // Of a block that is expanded, while its scales are where they were.
+    private static void ScaledTiles(in GemmCall call, byte* expanded, byte* scales, int groupBytes, int panel, int k, int depth, bool accumulate)
     {
-        for (; depth > 0; depth--)
+        for (int row = 0; row < call.Rows; row += S.TileRows)
         {
-            for (int column = 0; column < Panel.Half; column += S.Lanes)
+            int rows = Math.Min(S.TileRows, call.Rows - row);
+            float* left = Left(call, row, rows, k);
+            float* result = Result(call, row, panel);
+            byte* steps = expanded;
+            byte* group = scales;
+            for (int at = 0; at < depth; at += QuantizedGroup.Depth)
             {
-                S.Store(destination + column, BF16Panel<S, V>.Low(source + (column * sizeof(float))));
-                S.Store(destination + column + Panel.Half, BF16Panel<S, V>.High(source + (column * sizeof(float))));
+                int count = Math.Min(QuantizedGroup.Depth, depth - at);
+                GemmTile<S, V>.RunGroup<WidenedPanel<S, V>, PackedLeft>(
+                    rows, left + ((nint)at * rows), steps, (float*)group, count, result, call.Stride, accumulate || at > 0);
+                steps += QuantizedGroup.Depth * Panel.Width * sizeof(float);
+                group += groupBytes;
             }
+        }
+    }
 
-            source += BF16Panel<S, V>.Stride;
-            destination += Panel.Width;
+    private static float* Left(in GemmCall call, int row, int rows, int k) => call.Left + ((nint)row * call.Weights.Depth) + ((nint)k * rows);
+
+    private static float* Result(in GemmCall call, int row, int panel) => call.Result + ((nint)row * call.Stride) + (panel * Panel.Width);
+
+    // Where the group begins whose first step is k.
+    private static nint Start<F>(int k)
+        where F : struct, IPanelFormat<V> =>
+        F.ScaleBytes > 0 ? (nint)(k / F.GroupDepth) * QuantizedGroup.Bytes(F.Stride) : (nint)k * F.Stride;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Expand<F>(byte* source, float* destination, int depth)
+        where F : struct, IPanelFormat<V>
+    {
+        while (depth > 0)
+        {
+            source += F.ScaleBytes;
+            int steps = Math.Min(depth, F.GroupDepth);
+            depth -= steps;
+            for (; steps > 0; steps--)
+            {
+                for (int column = 0; column < Panel.Half; column += S.Lanes)
+                {
+                    S.Store(destination + column, F.Low(source + (column * F.ColumnBytes)));
+                    S.Store(destination + column + Panel.Half, F.High(source + (column * F.ColumnBytes)));
+                }
+
+                source += F.Stride;
+                destination += Panel.Width;
+            }
         }
     }
 

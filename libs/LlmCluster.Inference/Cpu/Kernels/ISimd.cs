@@ -34,6 +34,15 @@ internal unsafe interface ISimd<V>
     /// <summary>Consecutive bfloat16 numbers.</summary>
     static abstract V Widen(ushort* source);
 
+    /// <summary>Consecutive signed bytes.</summary>
+    static abstract V SignedBytes(byte* source);
+
+    /// <summary>Lower halves of consecutive bytes, 0 to 15, less 8.</summary>
+    static abstract V LowNibbles(byte* source);
+
+    /// <summary>Upper halves of consecutive bytes, 0 to 15, less 8.</summary>
+    static abstract V HighNibbles(byte* source);
+
     /// <summary>
     /// Transposes a square of 32-bit words as wide as a vector: <c>destination[i][j] = rows[j][first + i]</c>.
     /// </summary>

@@ -39,7 +39,14 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>Floats of one row of a product: all columns, filled up to whole panels.</summary>
     public int Width => Panels * Panel.Width;
 
-    public nint PanelBytes => (nint)Depth * Panel.Width * (Dtype == WeightDtype.BF16 ? sizeof(ushort) : sizeof(float));
+    public nint PanelBytes => Dtype switch
+    {
+        WeightDtype.F32 => (nint)Depth * Panel.Width * sizeof(float),
+        WeightDtype.BF16 => (nint)Depth * Panel.Width * sizeof(ushort),
+        WeightDtype.Q8 => (nint)QuantizedGroup.Count(Depth) * QuantizedGroup.Bytes(Panel.Width),
+        WeightDtype.Q4 => (nint)QuantizedGroup.Count(Depth) * QuantizedGroup.Bytes(Panel.Half),
+        _ => throw new InvalidOperationException($"There is no panel of {Dtype}."),
+    };
 
     public byte* Pointer => _buffer.Pointer;
 
@@ -50,7 +57,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     /// <summary>Packs matrices side by side.</summary>
     /// <param name="depth">Inputs of each.</param>
-    /// <param name="dtype">Number format; to BF16 singles are rounded to nearest even.</param>
+    /// <param name="dtype">Number format; singles are rounded to it.</param>
     /// <param name="threads">Threads to use.</param>
     /// <param name="parts">The matrices.</param>
     public static PackedMatrix Pack(int depth, WeightDtype dtype, int threads, params ReadOnlySpan<MatrixPart> parts)
@@ -106,13 +113,20 @@ internal sealed unsafe class PackedMatrix : IDisposable
         byte* destination = Pointer + (panel * PanelBytes);
         fixed (float* source = columns)
         {
-            if (Dtype == WeightDtype.F32)
+            switch (Dtype)
             {
-                TilePacking.Transpose(source, Depth, Panel.Width, Depth, (float*)destination, Panel.Width);
-            }
-            else
-            {
-                PackPairs(source, (uint*)destination);
+                case WeightDtype.F32:
+                    TilePacking.Transpose(source, Depth, Panel.Width, Depth, (float*)destination, Panel.Width);
+                    break;
+                case WeightDtype.BF16:
+                    PackPairs(source, (uint*)destination);
+                    break;
+                case WeightDtype.Q8:
+                    PackBytes(source, destination);
+                    break;
+                default:
+                    PackNibbles(source, destination);
+                    break;
             }
         }
     }
@@ -129,4 +143,48 @@ internal sealed unsafe class PackedMatrix : IDisposable
             }
         }
     }
+
+    private void PackBytes(float* columns, byte* destination)
+    {
+        for (int k = 0; k < Depth; k += QuantizedGroup.Depth)
+        {
+            var scales = (float*)destination;
+            byte* bytes = destination + QuantizedGroup.ScaleBytes;
+            for (int c = 0; c < Panel.Width; c++)
+            {
+                ReadOnlySpan<float> numbers = Group(columns, c, k);
+                scales[c] = QuantizedGroup.ScaleOfBytes(numbers);
+                for (int i = 0; i < numbers.Length; i++)
+                {
+                    bytes[(i * Panel.Width) + c] = (byte)QuantizedGroup.ToByte(numbers[i], scales[c]);
+                }
+            }
+
+            destination += QuantizedGroup.Bytes(Panel.Width);
+        }
+    }
+
+    private void PackNibbles(float* columns, byte* destination)
+    {
+        for (int k = 0; k < Depth; k += QuantizedGroup.Depth)
+        {
+            var scales = (float*)destination;
+            byte* bytes = destination + QuantizedGroup.ScaleBytes;
+            for (int c = 0; c < Panel.Width; c++)
+            {
+                ReadOnlySpan<float> numbers = Group(columns, c, k);
+                scales[c] = QuantizedGroup.ScaleOfNibbles(numbers);
+                int shift = c < Panel.Half ? 0 : 4;
+                for (int i = 0; i < numbers.Length; i++)
+                {
+                    bytes[(i * Panel.Half) + (c % Panel.Half)] |= (byte)((QuantizedGroup.ToNibble(numbers[i], scales[c]) + 8) << shift);
+                }
+            }
+
+            destination += QuantizedGroup.Bytes(Panel.Half);
+        }
+    }
+
+    private ReadOnlySpan<float> Group(float* columns, int column, int k) =>
+        new(columns + ((nint)column * Depth) + k, Math.Min(QuantizedGroup.Depth, Depth - k));
 }

@@ -22,14 +22,25 @@ internal static class Panel
     public static int RoundUp(int columns) => Count(columns) * Width;
 }
 
-/// <summary>Number format of a panel.</summary>
+/// <summary>
+/// Number format of a panel: steps in k one after the other, in groups that may begin with a scale for each column.
+/// </summary>
 internal unsafe interface IPanelFormat<V>
     where V : struct
 {
     /// <summary>Bytes of one step in k.</summary>
     static abstract int Stride { get; }
 
-    /// <summary>Columns from the one that <paramref name="source"/> points to.</summary>
+    /// <summary>Bytes from a column to the next within a step.</summary>
+    static abstract int ColumnBytes { get; }
+
+    /// <summary>Steps in k of a group; <see cref="int.MaxValue"/>: all are one.</summary>
+    static abstract int GroupDepth { get; }
+
+    /// <summary>Bytes of a group's scales, 32 singles or none, before its steps.</summary>
+    static abstract int ScaleBytes { get; }
+
+    /// <summary>Columns from the one that <paramref name="source"/> points to, without their scales.</summary>
     static abstract V Low(byte* source);
 
     /// <summary>Columns 16 further on.</summary>
@@ -45,6 +56,12 @@ internal readonly unsafe struct F32Panel<S, V> : IPanelFormat<V>
     where V : struct
 {
     public static int Stride => Panel.Width * sizeof(float);
+
+    public static int ColumnBytes => sizeof(float);
+
+    public static int GroupDepth => int.MaxValue;
+
+    public static int ScaleBytes => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Low(byte* source) => S.Load((float*)source);
@@ -66,6 +83,13 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
 {
     public static int Stride => Panel.Width * sizeof(ushort);
 
+    // A pair's.
+    public static int ColumnBytes => sizeof(uint);
+
+    public static int GroupDepth => int.MaxValue;
+
+    public static int ScaleBytes => 0;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Low(byte* source) => S.LowHalves(source);
 
@@ -74,4 +98,78 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
+}
+
+/// <summary>32 signed bytes a step; the sum of 32 steps is multiplied by its column's scale.</summary>
+internal readonly unsafe struct Q8Panel<S, V> : IPanelFormat<V>
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    public static int Stride => Panel.Width;
+
+    public static int ColumnBytes => 1;
+
+    public static int GroupDepth => QuantizedGroup.Depth;
+
+    public static int ScaleBytes => QuantizedGroup.ScaleBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Low(byte* source) => S.SignedBytes(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V High(byte* source) => S.SignedBytes(source + Panel.Half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
+}
+
+/// <summary>
+/// 16 bytes a step, whose lower halves are the first 16 columns and whose upper halves the next: integers from -8 to 7. The
+/// sum of 32 steps is multiplied by its column's scale.
+/// </summary>
+internal readonly unsafe struct Q4Panel<S, V> : IPanelFormat<V>
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    public static int Stride => Panel.Half;
+
+    public static int ColumnBytes => 1;
+
+    public static int GroupDepth => QuantizedGroup.Depth;
+
+    public static int ScaleBytes => QuantizedGroup.ScaleBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Low(byte* source) => S.LowNibbles(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V High(byte* source) => S.HighNibbles(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
+}
+
+/// <summary>Integers of a quantised panel that were widened to 32 singles a step; their scales stand elsewhere.</summary>
+internal readonly unsafe struct WidenedPanel<S, V> : IPanelFormat<V>
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    public static int Stride => Panel.Width * sizeof(float);
+
+    public static int ColumnBytes => sizeof(float);
+
+    public static int GroupDepth => QuantizedGroup.Depth;
+
+    public static int ScaleBytes => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Low(byte* source) => S.Load((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V High(byte* source) => S.Load((float*)source + Panel.Half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* source)
+    {
+    }
 }

@@ -37,6 +37,16 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Widen(ushort* source) => (Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)source).AsUInt16()) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SignedBytes(byte* source) =>
+        Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(int*)source).AsSByte())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LowNibbles(byte* source) => Vector128.ConvertToSingle((Bytes(source) & Vector128.Create(15)) - Vector128.Create(8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> HighNibbles(byte* source) => Vector128.ConvertToSingle((Bytes(source) >> 4) - Vector128.Create(8));
+
     public static void TransposeWords(uint** rows, int first, uint* destination, int stride)
     {
         for (int row = 0; row < Lanes; row++)
@@ -108,4 +118,8 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
         Vector128<float> pairs = Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
         return Vector128.MaxNative(pairs, Vector128.Shuffle(pairs, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Bytes(byte* source) =>
+        Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)source).AsByte())).AsInt32();
 }
