@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Models.Synthetic;
@@ -79,16 +80,29 @@ public sealed class EngineBenchmark
         using CpuModel model = CpuModel.Load(checkpoint, cpu);
         double load = Stopwatch.GetElapsedTime(began).TotalSeconds;
         using var runner = new CpuModelRunner(model, options.Parallel * BlocksPerSequence(options, cpu.BlockSize));
+        using var team = new ThreadTeam(options.Threads);
+        using var products = new LayerProducts(model, team);
+        using var memory = new ReadBandwidth(team);
+        var multiplyAdds = new FmaPeak(model.Isa, team);
         var benchmark = new EngineBenchmark(options, runner);
         var prefill = new List<double>();
         var decode = new List<double>();
+        var peaks = new List<MachinePeak>();
         for (int run = 0; run <= options.Runs; run++)
         {
             progress.Report(run == 0 ? "warming up" : $"run {run} of {options.Runs}");
+
+            // What is compared was measured within moments, the machine before and after.
+            double fma = multiplyAdds.Measure();
+            double gemm = products.Measure();
+            fma = (fma + multiplyAdds.Measure()) / 2;
             double prefillRate = benchmark.Prefill(cancellationToken);
+            double bandwidth = memory.Measure();
             double decodeRate = benchmark.Decode(cancellationToken);
+            bandwidth = (bandwidth + memory.Measure()) / 2;
             if (run > 0)
             {
+                peaks.Add(new MachinePeak(fma, gemm, bandwidth, model.WeightBytes * decodeRate / options.Parallel / 1e9));
                 prefill.Add(Math.Round(prefillRate, 1));
                 decode.Add(Math.Round(decodeRate, 1));
             }
@@ -110,6 +124,7 @@ public sealed class EngineBenchmark
             LoadSeconds = Math.Round(load, 2),
             PrefillRuns = prefill,
             DecodeRuns = decode,
+            Peaks = peaks,
         };
     }
 

@@ -77,10 +77,38 @@ public sealed record EngineBenchmarkResult
     [JsonPropertyName("decode_runs_tok_s")]
     public required IReadOnlyList<double> DecodeRuns { get; init; }
 
-    private static double Median(IReadOnlyList<double> values)
+    /// <summary>Multiply-adds that the threads reach on registers alone, in 10⁹ operations per second; median.</summary>
+    [JsonPropertyName("fma_peak_gflop_s")]
+    public double FmaPeak => Median([.. Peaks.Select(static peak => peak.MultiplyAdds)]);
+
+    /// <summary>Operations of the products of prefill, in 10⁹ per second; median.</summary>
+    [JsonPropertyName("gemm_gflop_s")]
+    public double Gemm => Median([.. Peaks.Select(static peak => peak.Products)]);
+
+    /// <summary>Products of prefill beside the peak; median of the runs' ratios.</summary>
+    [JsonPropertyName("gemm_fraction")]
+    public double GemmFraction => Median([.. Peaks.Select(static peak => peak.Products / peak.MultiplyAdds)], 3);
+
+    /// <summary>How fast the threads read memory in order, in 10⁹ bytes per second; median.</summary>
+    [JsonPropertyName("read_bandwidth_gb_s")]
+    public double Bandwidth => Median([.. Peaks.Select(static peak => peak.Bandwidth)]);
+
+    /// <summary>Weights that decode reads, once for all sequences of a step, in 10⁹ bytes per second; median.</summary>
+    [JsonPropertyName("decode_gb_s")]
+    public double DecodeBytes => Median([.. Peaks.Select(static peak => peak.DecodeBytes)]);
+
+    /// <summary>Weights that decode reads beside the bandwidth; median of the runs' ratios.</summary>
+    [JsonPropertyName("bandwidth_fraction")]
+    public double BandwidthFraction => Median([.. Peaks.Select(static peak => peak.DecodeBytes / peak.Bandwidth)], 3);
+
+    /// <summary>What the machine could do in each run.</summary>
+    [JsonIgnore]
+    public required IReadOnlyList<MachinePeak> Peaks { get; init; }
+
+    private static double Median(IReadOnlyList<double> values, int digits = 1)
     {
         double[] sorted = [.. values.Order()];
         int middle = sorted.Length / 2;
-        return Math.Round(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, 1);
+        return Math.Round(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, digits);
     }
 }

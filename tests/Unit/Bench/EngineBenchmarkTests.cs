@@ -28,6 +28,9 @@ public sealed class EngineBenchmarkTests
         Assert.Equal(2, result.DecodeRuns.Count);
         Assert.All([.. result.PrefillRuns, .. result.DecodeRuns], rate => Assert.True(rate > 0));
         Assert.InRange(result.PrefillTokensPerSecond, result.PrefillRuns.Min(), result.PrefillRuns.Max());
+        Assert.Equal(2, result.Peaks.Count);
+        Assert.All(result.Peaks, peak => Assert.All([peak.MultiplyAdds, peak.Products, peak.Bandwidth, peak.DecodeBytes], rate => Assert.True(rate > 0)));
+        Assert.True(result.GemmFraction is > 0 and < 1.2, $"The products reach {result.GemmFraction} of the peak.");
         Assert.Equal(("tiny", "f32", "f32"), (result.Preset, result.Dtype, result.KvDtype));
     }
 
