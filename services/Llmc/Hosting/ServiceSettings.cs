@@ -59,10 +59,11 @@ internal sealed class ServiceSettings
     }
 
     /// <summary>Adds an option that is one of a few words.</summary>
-    public void AddChoice(string name, string key, string description, params string[] choices)
+    public Option<string?> AddChoice(string name, string key, string description, params string[] choices)
     {
         Option<string?> option = Add<string?>(name, key, description, string.Join('|', choices));
         option.AcceptOnlyFromAmong(choices);
+        return option;
     }
 
     /// <summary>Adds the options that services share: Redis, the cluster's name, logging, other settings.</summary>

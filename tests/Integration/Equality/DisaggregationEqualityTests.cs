@@ -12,6 +12,7 @@ namespace LlmCluster.Tests.Integration.Equality;
 public sealed class DisaggregationEqualityTests
 {
     private const int Requests = 220;
+    private const int QuantizedRequests = 40;
     private const int Concurrency = 16;
     private const string Model = "equality";
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
@@ -33,6 +34,22 @@ public sealed class DisaggregationEqualityTests
 
         string[] twoAndTwo = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "2", "--decode", "2", "--mixed", "0");
         AssertEqual(workload, expected, twoAndTwo);
+    }
+
+    [Theory]
+    [InlineData("q8")]
+    [InlineData("q4")]
+    public async Task So_they_do_with_weights_in_few_bits(string format)
+    {
+        using var checkpoint = new TempDirectory("equality");
+        (int exitCode, string log) = await LlmcProcess.RunAsync(
+            ["model", "random", "--arch", "qwen3", "--preset", "tiny", "--seed", "11", "--out", checkpoint.Path, "--force"]);
+        Assert.True(exitCode == 0, log);
+
+        IReadOnlyList<JsonObject> workload = Workload.Create(Model, QuantizedRequests, seed: 6);
+        string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--mixed", "1", "--quantize", format);
+        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", "--quantize", format);
+        AssertEqual(workload, expected, oneAndOne);
     }
 
     private static async Task<string[]> AnswerAsync(
