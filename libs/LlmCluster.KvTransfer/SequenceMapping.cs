@@ -41,6 +41,7 @@ public static class SequenceMapping
             StopTokenIds = [.. sequence.StopTokenIds],
             IgnoreEos = sequence.IgnoreEos,
             CacheSalt = sequence.CacheSalt,
+            Priority = sequence.Priority,
         };
     }
 
@@ -71,6 +72,7 @@ public static class SequenceMapping
             IgnoreEos = request.IgnoreEos,
             CacheSalt = request.CacheSalt,
             DecodeEndpoint = decodeEndpoint.AbsoluteUri,
+            Priority = request.Priority,
         };
         result.Prompt.AddRange(request.Prompt);
         result.StopTokenIds.AddRange(request.StopTokenIds);

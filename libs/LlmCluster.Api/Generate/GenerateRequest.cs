@@ -99,6 +99,9 @@ public sealed record LocalGeneration
     /// <summary>Tenant's salt of the prefix cache.</summary>
     public string CacheSalt { get; init; } = "";
 
+    /// <summary>Less is sooner.</summary>
+    public int Priority { get; init; }
+
     /// <summary>The sequence as the engine wants it.</summary>
     public GenerationRequest ToGeneration(string requestId, GenerateSequence sequence) => new()
     {
@@ -110,5 +113,6 @@ public sealed record LocalGeneration
         StopTokenIds = StopTokenIds,
         IgnoreEos = IgnoreEos,
         CacheSalt = CacheSalt,
+        Priority = Priority,
     };
 }

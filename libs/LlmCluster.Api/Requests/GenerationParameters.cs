@@ -72,6 +72,9 @@ public sealed record GenerationParameters
     /// <summary>Tenant's salt of the prefix cache.</summary>
     public string CacheSalt { get; init; } = "";
 
+    /// <summary>Less is sooner, where workers order their queues by it.</summary>
+    public int Priority { get; init; }
+
     /// <summary>Whether the answer is streamed.</summary>
     public bool Stream { get; init; }
 

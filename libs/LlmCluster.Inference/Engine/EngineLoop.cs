@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.Sampling;
@@ -11,7 +12,7 @@ namespace LlmCluster.Inference.Engine;
 /// A failure ends the sequences that it concerns, and the loop goes on.
 /// </summary>
 internal sealed partial class EngineLoop(
-    IModelRunner runner, BlockPool pool, Scheduler scheduler, Inbox inbox, TimeSpan queueTimeout, ILogger logger)
+    IModelRunner runner, BlockPool pool, Scheduler scheduler, StepPacer pacer, Inbox inbox, TimeSpan queueTimeout, ILogger logger)
 {
     // Whatever makes work possible wakes the loop; this is for waits that pass their deadline.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
@@ -75,7 +76,11 @@ internal sealed partial class EngineLoop(
 
     private void Step()
     {
-        EndOverdue();
+        if (scheduler.Waiting.Count > 0)
+        {
+            EndOverdue();
+        }
+
         scheduler.Schedule(_plan);
         foreach (Sequence sequence in _plan.Preempted)
         {
@@ -101,10 +106,13 @@ internal sealed partial class EngineLoop(
             return;
         }
 
+        long began = Stopwatch.GetTimestamp();
         FillBatch();
+        (int decodes, int prefillTokens) = _plan.Count();
         if (TryCompute())
         {
             TakeResults();
+            pacer.Observe(decodes, prefillTokens, Stopwatch.GetElapsedTime(began));
         }
 
         inbox.Publish(scheduler);

@@ -1,5 +1,18 @@
 namespace LlmCluster.Inference.Engine;
 
+/// <summary>In which order waiting sequences get their place in the batch.</summary>
+public enum QueueOrder
+{
+    /// <summary>That of arrival.</summary>
+    Arrival,
+
+    /// <summary>Fewest tokens to compute first, those in the prefix cache not counted; waiting makes up for length.</summary>
+    Shortest,
+
+    /// <summary>By the request's priority; waiting makes up for it.</summary>
+    Priority,
+}
+
 /// <summary>Limits of an engine.</summary>
 public sealed record EngineOptions
 {
@@ -9,6 +22,20 @@ public sealed record EngineOptions
     /// prefill always gets on.
     /// </summary>
     public int MaxBatchTokens { get; init; } = 512;
+
+    /// <summary>
+    /// How long a step in which sequences decode should take at most: prompts are computed in chunks as short as that takes. Where decoding alone leaves little of
+    /// it, half as long as decoding takes; and a few tokens at least. Zero: no limit but <see cref="MaxBatchTokens"/>.
+    /// </summary>
+    public TimeSpan MaxStepTime { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>In which order sequences get their place.</summary>
+    public QueueOrder Queue { get; init; }
+
+    /// <summary>
+    /// How soon waiting makes up for what is behind in the queue: so long counts as one priority less, or as 4,096 prompt tokens less.
+    /// </summary>
+    public TimeSpan QueueAgeing { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Most sequences in one step.</summary>
     public int MaxRunning { get; init; } = 64;

@@ -28,6 +28,9 @@ public sealed record GenerationRequest
 
     /// <summary>Tenant's salt of the prefix cache.</summary>
     public string CacheSalt { get; init; } = "";
+
+    /// <summary>Less is sooner, where the queue is ordered by it; decides no token.</summary>
+    public int Priority { get; init; }
 }
 
 /// <summary>Why a sequence ended.</summary>

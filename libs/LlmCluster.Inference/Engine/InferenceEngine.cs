@@ -40,12 +40,23 @@ public sealed class InferenceEngine : IInferenceEngine
             throw new ArgumentException($"QueueTimeout is {options.QueueTimeout}; it must be positive.", nameof(options));
         }
 
+        if (options.QueueAgeing <= TimeSpan.Zero)
+        {
+            throw new ArgumentException($"QueueAgeing is {options.QueueAgeing}; it must be positive.", nameof(options));
+        }
+
+        if (options.MaxStepTime < TimeSpan.Zero)
+        {
+            throw new ArgumentException($"MaxStepTime is {options.MaxStepTime}; it must not be negative.", nameof(options));
+        }
+
         Runner = runner;
         Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
         _logger = logger ?? NullLogger.Instance;
         Pool.Released += _inbox.Wake;
-        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning);
-        var loop = new EngineLoop(runner, Pool, scheduler, _inbox, options.QueueTimeout, _logger);
+        var pacer = new StepPacer(options.MaxStepTime);
+        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning, pacer, Policy(options));
+        var loop = new EngineLoop(runner, Pool, scheduler, pacer, _inbox, options.QueueTimeout, _logger);
         var thread = new Thread(() =>
         {
             loop.Run();
@@ -68,6 +79,14 @@ public sealed class InferenceEngine : IInferenceEngine
     public EngineStatus Status => _inbox.Status(Pool.Counts);
 
     private ModelConfig Model => Runner.Config;
+
+    private static IQueuePolicy Policy(EngineOptions options) => options.Queue switch
+    {
+        QueueOrder.Arrival => new FirstComeFirstServed(),
+        QueueOrder.Shortest => new ShortestUncachedFirst(options.QueueAgeing),
+        QueueOrder.Priority => new PriorityFirst(options.QueueAgeing),
+        _ => throw new ArgumentException($"Queue is {options.Queue}; expected one of {string.Join(", ", Enum.GetNames<QueueOrder>())}.", nameof(options)),
+    };
 
     /// <inheritdoc/>
     public IGeneration Submit(GenerationRequest request)

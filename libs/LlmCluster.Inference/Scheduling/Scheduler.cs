@@ -4,7 +4,8 @@ namespace LlmCluster.Inference.Scheduling;
 
 /// <summary>
 /// Decides what each step computes: one token for every sequence that decodes, then prefill chunks in order of
-/// admission, then new sequences in order of arrival, within a budget of tokens. Reservations for transfers wait in
+/// admission, then new sequences in order of arrival or as a policy says, within a budget of tokens, which is smaller where others would wait too long for
+/// the step's end. Reservations for transfers wait in
 /// the same queue. Knows blocks, but neither the model nor who reads the tokens. One thread at a time.
 /// </summary>
 /// <remarks>
@@ -12,7 +13,7 @@ namespace LlmCluster.Inference.Scheduling;
 /// later; the oldest one always gets on. Sequences that can't give theirs up (their blocks are being sent to another
 /// worker) never need more than they have, and end by themselves.
 /// </remarks>
-internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunning)
+internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunning, StepPacer? pacer = null, IQueuePolicy? policy = null)
 {
     // In order of admission. Longer than maxRunning when transfers bring more sequences than a step takes; those at
     // the end then wait for their turn with their blocks.
@@ -20,6 +21,8 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
 
     // Sequences and reservations in order of arrival; preempted sequences come first.
     private readonly LinkedList<object> _waiting = [];
+
+    private readonly WaitingOrder _order = new(policy ?? new FirstComeFirstServed(), pool);
 
     /// <summary>Sequences in the running batch.</summary>
     public IReadOnlyList<Sequence> Running => _running;
@@ -119,6 +122,11 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
     {
         plan.Reset(maxBatchTokens);
         ScheduleDecodes(plan);
+        if (pacer is not null && plan.Work.Count > 0)
+        {
+            plan.Pace = pacer.PrefillTokens;
+        }
+
         SchedulePrefills(plan);
         if (!plan.Stalled && plan.Preempted.Count == 0)
         {
@@ -150,14 +158,22 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         }
     }
 
-    // Chunks end on block boundaries, but for the last one of all: a block's K/V is then written in one step.
+    // Chunks end on block boundaries, but for the last one of all: a block's K/V is then written in one step. Shorter ones are
+    // for steps that have to be short, and for sequences whose blocks nobody waits for.
     private bool TryAddChunk(Sequence sequence, StepPlan plan)
     {
-        int count = sequence.Remaining;
-        if (count > plan.Budget)
+        if (plan.Pace <= 0)
         {
-            int end = sequence.Computed + plan.Budget;
-            count = end - (end % pool.BlockSize) - sequence.Computed;
+            return false;
+        }
+
+        int count = sequence.Remaining;
+        bool cut = sequence.CanBePreempted && plan.Pace < pool.BlockSize;
+        int room = Math.Min(plan.Budget, cut ? plan.Pace : Math.Max(plan.Pace, pool.BlockSize));
+        if (count > room)
+        {
+            int end = sequence.Computed + room;
+            count = cut ? room : end - (end % pool.BlockSize) - sequence.Computed;
             if (count <= 0)
             {
                 return false;
@@ -206,10 +222,10 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
 
     private void Admit(StepPlan plan)
     {
-        LinkedListNode<object>? next;
-        for (LinkedListNode<object>? node = _waiting.First; node is not null; node = next)
+        int count = _waiting.Count == 0 ? 0 : _order.Sort(_waiting, Environment.TickCount64);
+        for (int i = 0; i < count; i++)
         {
-            next = node.Next;
+            LinkedListNode<object> node = _order[i];
             if (node.Value is Reservation reservation)
             {
                 if (!reservation.TryGrant(pool, Headroom))
@@ -228,7 +244,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
                 continue;
             }
 
-            if (_running.Count >= maxRunning || plan.Budget < pool.BlockSize)
+            if (_running.Count >= maxRunning || plan.Budget < pool.BlockSize || plan.Pace <= 0)
             {
                 return;
             }

@@ -21,6 +21,9 @@ internal sealed class StepPlan
     /// <summary>Tokens that may still be added.</summary>
     public int Budget { get; private set; }
 
+    /// <summary>Prompt tokens that should be added at most, for the step to be short.</summary>
+    public int Pace { get; set; }
+
     /// <summary>Empties the plan.</summary>
     public void Reset(int budget)
     {
@@ -30,6 +33,21 @@ internal sealed class StepPlan
         Overgrown.Clear();
         Stalled = false;
         Budget = budget;
+        Pace = budget;
+    }
+
+    /// <summary>Sequences of which one token is computed, and tokens of the others.</summary>
+    public (int Decodes, int PrefillTokens) Count()
+    {
+        int decodes = 0;
+        int prefillTokens = 0;
+        foreach ((_, int count) in Work)
+        {
+            decodes += count == 1 ? 1 : 0;
+            prefillTokens += count == 1 ? 0 : count;
+        }
+
+        return (decodes, prefillTokens);
     }
 
     /// <summary>Adds work.</summary>
@@ -37,5 +55,6 @@ internal sealed class StepPlan
     {
         Work.Add((sequence, count));
         Budget -= count;
+        Pace -= count;
     }
 }

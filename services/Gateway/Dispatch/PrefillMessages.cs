@@ -23,6 +23,7 @@ internal static class PrefillMessages
             MinTokens = local.MinTokens,
             IgnoreEos = local.IgnoreEos,
             CacheSalt = local.CacheSalt,
+            Priority = local.Priority,
             DecodeEndpoint = decodeEndpoint.GetLeftPart(UriPartial.Authority),
         };
         request.Prompt.AddRange(local.Prompts[sequence.Prompt]);

@@ -34,6 +34,7 @@ internal sealed record RequestPlan(GenerateRequest Generate, LocalGeneration Loc
             StopTokenIds = parameters.IgnoreEos ? parameters.StopTokenIds : [.. model.EosTokenIds.Union(parameters.StopTokenIds)],
             IgnoreEos = parameters.IgnoreEos,
             CacheSalt = parameters.CacheSalt,
+            Priority = parameters.Priority,
         };
         var generate = new GenerateRequest
         {

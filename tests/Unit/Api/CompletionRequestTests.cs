@@ -30,7 +30,7 @@ public sealed class CompletionRequestTests
         Assert.Equal([5, 6], p.StopTokenIds);
         Assert.True(p.IncludeStopInOutput && p.IgnoreEos && p.ReturnTokenIds && p.Stream && p.IncludeUsage);
         Assert.False(p.SkipSpecialTokens || p.AddSpecialTokens);
-        Assert.Equal(("tenant", 5), (p.CacheSalt, p.TopLogprobs));
+        Assert.Equal(("tenant", 3, 5), (p.CacheSalt, p.Priority, p.TopLogprobs));
     }
 
     [Fact]
@@ -110,6 +110,7 @@ public sealed class CompletionRequestTests
     [InlineData("""{"model": "m", "prompt": "x", "stream": "yes"}""", "stream", "invalid_type", "a boolean")]
     [InlineData("""{"model": "m", "prompt": "x", "stream_options": {"include_usage": true}}""", "stream_options", "invalid_value", "only when 'stream' is true")]
     [InlineData("""{"model": "m", "prompt": "x", "stream": true, "stream_options": {"include_usage": 1}}""", "stream_options.include_usage", "invalid_type", "a boolean")]
+    [InlineData("""{"model": "m", "prompt": "x", "priority": 101}""", "priority", "above_max_value", "100")]
     [InlineData("""{"model": "m", "prompt": "x", "cache_salt": ""}""", "cache_salt", "empty_value", "leave it out")]
     [InlineData("""{"model": "m", "prompt": "x", "echo": true}""", "echo", "unsupported_parameter", "only false")]
     [InlineData("""{"model": "m", "prompt": "x", "best_of": 3}""", "best_of", "unsupported_parameter", "'n'")]

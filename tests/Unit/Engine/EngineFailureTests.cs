@@ -8,7 +8,7 @@ namespace LlmCluster.Tests.Unit.Engine;
 
 public class EngineFailureTests
 {
-    private static readonly EngineOptions Options = new() { MaxBatchTokens = 24, MaxRunning = 8 };
+    private static readonly EngineOptions Options = new() { MaxBatchTokens = 24, MaxRunning = 8, MaxStepTime = TimeSpan.Zero };
 
     [Fact]
     public async Task A_step_that_fails_ends_its_sequences_and_no_others()

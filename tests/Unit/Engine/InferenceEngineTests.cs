@@ -7,7 +7,7 @@ namespace LlmCluster.Tests.Unit.Engine;
 
 public class InferenceEngineTests
 {
-    private static readonly EngineOptions Options = new() { MaxBatchTokens = 24, MaxRunning = 8 };
+    private static readonly EngineOptions Options = new() { MaxBatchTokens = 24, MaxRunning = 8, MaxStepTime = TimeSpan.Zero };
 
     [Theory]
     [InlineData(1, 1)]

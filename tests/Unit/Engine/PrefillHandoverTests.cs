@@ -9,7 +9,7 @@ namespace LlmCluster.Tests.Unit.Engine;
 
 public class PrefillHandoverTests
 {
-    private static readonly EngineOptions Options = new() { MaxBatchTokens = 16, MaxRunning = 8 };
+    private static readonly EngineOptions Options = new() { MaxBatchTokens = 16, MaxRunning = 8, MaxStepTime = TimeSpan.Zero };
 
     [Theory]
     [InlineData(1)]

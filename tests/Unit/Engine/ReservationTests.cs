@@ -7,7 +7,7 @@ namespace LlmCluster.Tests.Unit.Engine;
 
 public class ReservationTests
 {
-    private static readonly EngineOptions Options = new() { MaxBatchTokens = 24, MaxRunning = 8 };
+    private static readonly EngineOptions Options = new() { MaxBatchTokens = 24, MaxRunning = 8, MaxStepTime = TimeSpan.Zero };
 
     [Fact]
     public async Task Reservations_and_sequences_are_served_in_order_of_arrival()

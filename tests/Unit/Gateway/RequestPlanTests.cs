@@ -82,6 +82,7 @@ public sealed class RequestPlanTests
                 MinTokens = 1,
                 MaxTokens = 9,
                 CacheSalt = "salt",
+                Priority = -3,
                 IgnoreEos = true,
                 StopTokenIds = [8],
             },
@@ -111,6 +112,7 @@ public sealed class RequestPlanTests
             StopTokenIds = { 8 },
             IgnoreEos = true,
             CacheSalt = "salt",
+            Priority = -3,
             DecodeEndpoint = "http://decode:9",
         };
         Assert.Equal(expected, message);

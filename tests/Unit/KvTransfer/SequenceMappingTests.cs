@@ -32,6 +32,7 @@ public class SequenceMappingTests
         StopTokenIds = [1, 2],
         IgnoreEos = true,
         CacheSalt = "tenant",
+        Priority = 7,
     };
 
     [Fact]

@@ -37,6 +37,45 @@ public class SchedulerTests
     }
 
     [Fact]
+    public void Prefill_is_paced_only_beside_sequences_that_decode()
+    {
+        var pacer = new StepPacer(TimeSpan.FromMilliseconds(10));
+        pacer.Observe(0, 10, TimeSpan.FromMilliseconds(10));
+        var scheduler = new Scheduler(_pool, 64, 8, pacer);
+        Sequence first = Enqueue(scheduler, 30);
+        Assert.Equal([(first, 30)], Step(scheduler));
+        Sequence second = Enqueue(scheduler, 30, 2);
+        Sequence third = Enqueue(scheduler, 30, 3);
+
+        Assert.Equal([(first, 1), (second, 8), (third, 2)], Step(scheduler));
+        scheduler.Remove(first);
+        Assert.Equal([(second, 22), (third, 28)], Step(scheduler));
+    }
+
+    [Fact]
+    public void A_short_step_cuts_blocks_but_not_those_that_are_sent_to_another_worker()
+    {
+        const int blockSize = 8;
+        var pacer = new StepPacer(TimeSpan.FromMilliseconds(3));
+        pacer.Observe(0, 10, TimeSpan.FromMilliseconds(10));
+        _pool = new BlockPool(100, blockSize);
+        var scheduler = new Scheduler(_pool, 64, 8, pacer);
+        Sequence first = NewSequence(3, 1, blockSize: blockSize);
+        scheduler.Enqueue(first);
+        Step(scheduler);
+
+        Sequence second = NewSequence(30, 2, blockSize: blockSize);
+        scheduler.Enqueue(second);
+        Assert.Equal([(first, 1), (second, StepPacer.SmallestChunk)], Step(scheduler));
+        Assert.Equal([(first, 1), (second, StepPacer.SmallestChunk)], Step(scheduler));
+
+        scheduler.Remove(second);
+        Sequence sent = NewSequence(30, 3, canBePreempted: false, blockSize);
+        scheduler.Enqueue(sent);
+        Assert.Equal([(first, 1), (sent, blockSize)], Step(scheduler));
+    }
+
+    [Fact]
     public void Sequences_are_admitted_in_order_and_a_large_one_is_not_passed()
     {
         _pool = new BlockPool(10, BlockSize);
@@ -290,7 +329,7 @@ public class SchedulerTests
         Assert.Equal(0, _pool.Counts.Referenced);
     }
 
-    private static Sequence NewSequence(int length, int seed, bool canBePreempted = true)
+    private static Sequence NewSequence(int length, int seed, bool canBePreempted = true, int blockSize = BlockSize)
     {
         var random = new Random(seed);
         return new Sequence(
@@ -301,7 +340,7 @@ public class SchedulerTests
                 MaxTokens = 1000,
                 Sampling = new SamplingOptions(),
             },
-            BlockHash.Root("model"), BlockSize, maxPositions: 10_000, NoOutput.Instance, canBePreempted);
+            BlockHash.Root("model"), blockSize, maxPositions: 10_000, NoOutput.Instance, canBePreempted);
     }
 
     private static Sequence Enqueue(Scheduler scheduler, int length, int seed = 0)
@@ -336,22 +375,5 @@ public class SchedulerTests
         }
 
         return [.. _plan.Work];
-    }
-
-    private sealed class NoOutput : ISequenceOutput
-    {
-        public static readonly NoOutput Instance = new();
-
-        public void OnAdmitted(Sequence sequence, BlockPool pool)
-        {
-        }
-
-        public void OnToken(in GeneratedToken token)
-        {
-        }
-
-        public void OnEnded(Exception? error)
-        {
-        }
     }
 }

@@ -46,6 +46,7 @@ public class WorkerOptionsTests
     [InlineData("KvMemoryMiB", "0")]
     [InlineData("Engine:MaxRunning", "0")]
     [InlineData("Engine:MaxBatchTokens", "10")]
+    [InlineData("Engine:MaxStepTime", "-00:00:01")]
     [InlineData("Cpu:Threads", "0")]
     [InlineData("Receiver:ReserveTimeout", "-00:00:01")]
     [InlineData("Receiver:MemoryLimit", "0")]
