@@ -103,7 +103,7 @@ public sealed record EngineBenchmarkResult
 
     /// <summary>What the machine could do in each run.</summary>
     [JsonIgnore]
-    public required IReadOnlyList<MachinePeak> Peaks { get; init; }
+    public IReadOnlyList<MachinePeak> Peaks { get; init; } = [];
 
     private static double Median(IReadOnlyList<double> values, int digits = 1)
     {

@@ -12,10 +12,7 @@ using LlmCluster.KvTransfer.Sending;
 using LlmCluster.KvTransfer.Transports.Grpc;
 using LlmCluster.Protocol.V1;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmCluster.Bench.Kv;
 
@@ -209,20 +206,7 @@ public sealed class KvBenchmark : IAsyncDisposable
 
     private WebApplication CreateServer()
     {
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Limits.Http2.InitialStreamWindowSize = _options.WindowBytes;
-            kestrel.Limits.Http2.InitialConnectionWindowSize = _options.WindowBytes;
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
-        });
-        builder.Services.AddRoutingCore();
-        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = GrpcKvTransport.MaxMessageBytes);
-        builder.Services.AddSingleton(_receiver);
-        WebApplication app = builder.Build();
-        app.MapGrpcService<KvTransferService>();
+        WebApplication app = TransferServer.Create(_receiver, _options.WindowBytes);
         app.MapPost(BarePath, DiscardAsync);
         return app;
     }

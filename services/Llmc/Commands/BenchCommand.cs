@@ -9,5 +9,7 @@ internal static class BenchCommand
     {
         BenchEngineCommand.Create(),
         BenchKvCommand.Create(),
+        BenchInterferenceCommand.Create(),
+        BenchPrefixCommand.Create(),
     };
 }

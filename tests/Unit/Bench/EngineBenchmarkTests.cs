@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using LlmCluster.Bench.Engine;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Models.Synthetic;
@@ -31,6 +33,9 @@ public sealed class EngineBenchmarkTests
         Assert.Equal(2, result.Peaks.Count);
         Assert.All(result.Peaks, peak => Assert.All([peak.MultiplyAdds, peak.Products, peak.Bandwidth, peak.DecodeBytes], rate => Assert.True(rate > 0)));
         Assert.True(result.GemmFraction is > 0 and < 1.2, $"The products reach {result.GemmFraction} of the peak.");
+        JsonNode json = JsonSerializer.SerializeToNode(result)!;
+        Assert.Equal(result.GemmFraction, (double)json["gemm_fraction"]!);
+        Assert.Equal(result.BandwidthFraction, (double)json["bandwidth_fraction"]!);
         Assert.Equal(("tiny", "f32", "f32"), (result.Preset, result.Dtype, result.KvDtype));
     }
 
