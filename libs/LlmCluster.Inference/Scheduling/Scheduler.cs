@@ -10,11 +10,15 @@ namespace LlmCluster.Inference.Scheduling;
 /// </summary>
 /// <remarks>
 /// When a decoding sequence finds no block, the most recently admitted one gives its blocks up and is computed again
-/// later; the oldest one always gets on. Sequences that can't give theirs up (their blocks are being sent to another
+/// later; the oldest one always gets on. Who had to do so <see cref="MaxPreemptions"/> times comes back with all blocks that it can ever need, and
+/// keeps them. Sequences that can't give theirs up (their blocks are being sent to another
 /// worker) never need more than they have, and end by themselves.
 /// </remarks>
 internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunning, StepPacer? pacer = null, IQueuePolicy? policy = null)
 {
+    /// <summary>How often a sequence gives its blocks up at most.</summary>
+    public const int MaxPreemptions = 3;
+
     // In order of admission. Longer than maxRunning when transfers bring more sequences than a step takes; those at
     // the end then wait for their turn with their blocks.
     private readonly List<Sequence> _running = [];
@@ -195,7 +199,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         int block;
         while (!pool.TryAllocate(out block))
         {
-            int victim = _running.FindLastIndex(static candidate => candidate.CanBePreempted);
+            int victim = _running.FindLastIndex(static candidate => candidate.CanBePreempted && candidate.Preemptions < MaxPreemptions);
             if (victim <= index)
             {
                 // Only transfers, or older sequences, have blocks that this one could get. It keeps what it has.
@@ -216,14 +220,15 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         _running.RemoveAt(index);
         sequence.ReleaseBlocks(pool);
         sequence.State = SequenceState.Waiting;
+        sequence.Preemptions++;
         _waiting.AddFirst(sequence);
         plan.Preempted.Add(sequence);
     }
 
     private void Admit(StepPlan plan)
     {
-        int count = _waiting.Count == 0 ? 0 : _order.Sort(_waiting, Environment.TickCount64);
-        for (int i = 0; i < count; i++)
+        int waiting = _waiting.Count == 0 ? 0 : _order.Sort(_waiting, Environment.TickCount64);
+        for (int i = 0; i < waiting; i++)
         {
             LinkedListNode<object> node = _order[i];
             if (node.Value is Reservation reservation)
@@ -254,7 +259,8 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
                 continue;
             }
 
-            BlockLease? blocks = pool.TryReserve(sequence.Reusable, sequence.BlocksNeeded, out int cachedBlocks, Headroom);
+            int count = sequence.Preemptions < MaxPreemptions ? sequence.BlocksNeeded : Math.Min(sequence.MostBlocks, pool.BlockCount);
+            BlockLease? blocks = pool.TryReserve(sequence.Reusable, count, out int cachedBlocks, count == pool.BlockCount ? 0 : Headroom);
             if (blocks is null)
             {
                 return;

@@ -74,7 +74,13 @@ internal sealed class Sequence
     public ReadOnlySpan<int> Blocks => CollectionsMarshal.AsSpan(_blocks);
 
     /// <summary>Blocks that all tokens so far take.</summary>
-    public int BlocksNeeded => (Length + _blockSize - 1) / _blockSize;
+    public int BlocksNeeded => BlocksFor(Length);
+
+    /// <summary>Blocks that the sequence takes when it is as long as it can get.</summary>
+    public int MostBlocks => BlocksFor(Request.Prompt.Length + _maxTokens);
+
+    /// <summary>How often its blocks were taken from it.</summary>
+    public int Preemptions { get; set; }
 
     /// <summary>Whether the next token to compute has no block yet.</summary>
     public bool NeedsBlock => Computed == _blocks.Count * _blockSize;
@@ -137,6 +143,8 @@ internal sealed class Sequence
         Computed = 0;
         Published = 0;
     }
+
+    private int BlocksFor(int tokens) => (tokens + _blockSize - 1) / _blockSize;
 
     /// <summary>Adds a generated token.</summary>
     /// <returns>Whether, and why, the sequence ends with it.</returns>

@@ -304,6 +304,40 @@ public class SchedulerTests
         Assert.InRange(granted, 1, 19_999);
     }
 
+    [Theory]
+    [InlineData(11, 4)]
+    [InlineData(16, 6)]
+    [InlineData(23, 8)]
+    public void Nobody_is_preempted_without_end(int blocks, int sequences)
+    {
+        _pool = new BlockPool(blocks, BlockSize);
+        Scheduler scheduler = NewScheduler(budget: 64);
+        var live = new List<Sequence>();
+        for (int i = 0; i < sequences; i++)
+        {
+            Sequence sequence = NewSequence(3 + i, 50 + i, maxTokens: 37 - i);
+            scheduler.Enqueue(sequence);
+            live.Add(sequence);
+        }
+
+        int preempted = 0;
+        for (int step = 0; live.Count > 0; step++)
+        {
+            Assert.True(step < 10_000, $"{live.Count} sequences don't come to their end.");
+            Step(scheduler);
+            preempted += _plan.Preempted.Count;
+            Assert.All(live, sequence => Assert.InRange(sequence.Preemptions, 0, Scheduler.MaxPreemptions));
+            foreach (Sequence done in live.Where(static sequence => sequence.Length >= 40).ToArray())
+            {
+                scheduler.Remove(done);
+                live.Remove(done);
+            }
+        }
+
+        Assert.True(preempted > sequences, "There was no pressure to speak of.");
+        Assert.Equal(0, _pool.Counts.Referenced);
+    }
+
     [Fact]
     public void Prefill_tokens_count_what_is_not_computed()
     {
@@ -329,7 +363,7 @@ public class SchedulerTests
         Assert.Equal(0, _pool.Counts.Referenced);
     }
 
-    private static Sequence NewSequence(int length, int seed, bool canBePreempted = true, int blockSize = BlockSize)
+    private static Sequence NewSequence(int length, int seed, bool canBePreempted = true, int blockSize = BlockSize, int maxTokens = 1000)
     {
         var random = new Random(seed);
         return new Sequence(
@@ -337,7 +371,7 @@ public class SchedulerTests
             {
                 Id = "s",
                 Prompt = [.. Enumerable.Range(0, length).Select(_ => random.Next(1000))],
-                MaxTokens = 1000,
+                MaxTokens = maxTokens,
                 Sampling = new SamplingOptions(),
             },
             BlockHash.Root("model"), blockSize, maxPositions: 10_000, NoOutput.Instance, canBePreempted);
