@@ -30,7 +30,7 @@ public sealed record CpuOptions
     /// <summary>Number format of the weights; none: F32 for a checkpoint in F32, BF16 for one in BF16 or F16.</summary>
     public WeightDtype? Weights { get; init; }
 
-    /// <summary>Number format of the KV cache; none: that of the weights.</summary>
+    /// <summary>Number format of the KV cache; none: that of the weights, BF16 for integers.</summary>
     public KvDtype? Kv { get; init; }
 
     /// <summary>Tokens in a KV block.</summary>

@@ -10,11 +10,17 @@ public enum KvDtype
 
     /// <summary>bfloat16, two bytes.</summary>
     BF16,
+
+    /// <summary>
+    /// Integers of eight bits, with a scale in single precision for each token and head. A head is its scale and then its integers, filled up to
+    /// whole words.
+    /// </summary>
+    Int8,
 }
 
 /// <summary>
 /// Shape of a paged KV cache. The bytes of one (layer, block) are contiguous:
-/// <c>[2 (K, V)][BlockSize][KvHeads][HeadDim]</c>, little-endian.
+/// <c>[2 (K, V)][BlockSize][KvHeads][HeadDim]</c>, little-endian, a head of <see cref="KvDtype.Int8"/> beginning with its scale.
 /// </summary>
 /// <param name="Layers">Decoder layers.</param>
 /// <param name="KvHeads">Key and value heads.</param>
@@ -26,11 +32,14 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
     /// <summary>Tokens in a block unless configured otherwise.</summary>
     public const int DefaultBlockSize = 16;
 
-    /// <summary>Bytes of one number.</summary>
-    public int ElementBytes => Dtype == KvDtype.F32 ? 4 : 2;
+    /// <summary>Bytes of one head of one token's keys, or values.</summary>
+    public int HeadBytes => HeadBytesOf(Dtype, HeadDim);
+
+    /// <summary>Bytes of one token's keys, or values.</summary>
+    public int TokenBytes => KvHeads * HeadBytes;
 
     /// <summary>Bytes of one layer of one block, keys and values together.</summary>
-    public int LayerBlockBytes => 2 * BlockSize * KvHeads * HeadDim * ElementBytes;
+    public int LayerBlockBytes => 2 * BlockSize * TokenBytes;
 
     /// <summary>Bytes of one block over all layers.</summary>
     public long BlockBytes => (long)Layers * LayerBlockBytes;
@@ -48,8 +57,17 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
         }
     }
 
+    /// <summary>Bytes of one head of one token's keys, or values.</summary>
+    public static int HeadBytesOf(KvDtype dtype, int headDim) => dtype switch
+    {
+        KvDtype.F32 => headDim * sizeof(float),
+        KvDtype.BF16 => headDim * sizeof(ushort),
+        KvDtype.Int8 => sizeof(float) + ((headDim + sizeof(float) - 1) / sizeof(float) * sizeof(float)),
+        _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "Unknown number format."),
+    };
+
     /// <summary>A readable identity, for example <c>kv:l12:h4x64:bf16:b16</c>; two workers exchange blocks only when theirs are equal.</summary>
     public string Fingerprint => string.Create(
         CultureInfo.InvariantCulture,
-        $"kv:l{Layers}:h{KvHeads}x{HeadDim}:{(Dtype == KvDtype.F32 ? "f32" : "bf16")}:b{BlockSize}");
+        $"kv:l{Layers}:h{KvHeads}x{HeadDim}:{Dtype.ToString().ToLowerInvariant()}:b{BlockSize}");
 }

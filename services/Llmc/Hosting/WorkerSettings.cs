@@ -25,6 +25,6 @@ internal static class WorkerSettings
                 result.AddError("--quantize and --weights both say how weights are held; give one of them.");
             }
         });
-        settings.AddChoice("--kv-dtype", "Worker:Cpu:Kv", "Number format of the KV cache. [default: that of the weights]", "bf16", "f32");
+        settings.AddChoice("--kv-dtype", "Worker:Cpu:Kv", "Number format of the KV cache. [default: that of the weights]", "bf16", "f32", "int8");
     }
 }

@@ -37,9 +37,10 @@ public sealed class DisaggregationEqualityTests
     }
 
     [Theory]
-    [InlineData("q8")]
-    [InlineData("q4")]
-    public async Task So_they_do_with_weights_in_few_bits(string format)
+    [InlineData("--quantize", "q8")]
+    [InlineData("--quantize", "q4")]
+    [InlineData("--kv-dtype", "int8")]
+    public async Task So_they_do_in_fewer_bits(string option, string format)
     {
         using var checkpoint = new TempDirectory("equality");
         (int exitCode, string log) = await LlmcProcess.RunAsync(
@@ -47,8 +48,8 @@ public sealed class DisaggregationEqualityTests
         Assert.True(exitCode == 0, log);
 
         IReadOnlyList<JsonObject> workload = Workload.Create(Model, QuantizedRequests, seed: 6);
-        string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--mixed", "1", "--quantize", format);
-        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", "--quantize", format);
+        string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--mixed", "1", option, format);
+        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", option, format);
         AssertEqual(workload, expected, oneAndOne);
     }
 

@@ -14,8 +14,10 @@ public sealed unsafe class AttentionTests
             var data = new TheoryData<CpuIsa, KvDtype>();
             foreach (CpuIsa isa in Isas.Available)
             {
-                data.Add(isa, KvDtype.BF16);
-                data.Add(isa, KvDtype.F32);
+                foreach (KvDtype dtype in Enum.GetValues<KvDtype>())
+                {
+                    data.Add(isa, dtype);
+                }
             }
 
             return data;
@@ -170,25 +172,45 @@ public sealed unsafe class AttentionTests
             _scratch.Dispose();
         }
 
+        // What is expected is computed from what the cache holds.
         private void Put(float[] source, int position, int slot)
         {
             int width = _shape.KvHeads * _shape.HeadDim;
-            for (int i = 0; i < width; i++)
+            byte* token = _pool.Pointer + (slot * _shape.TokenBytes);
+            for (int head = 0; head < _shape.KvHeads; head++)
             {
-                float value = source[(position * width) + i];
-                if (_shape.Dtype == KvDtype.F32)
+                Span<float> numbers = source.AsSpan((position * width) + (head * _shape.HeadDim), _shape.HeadDim);
+                byte* to = token + (head * _shape.HeadBytes);
+                switch (_shape.Dtype)
                 {
-                    _pool.Floats[(slot * width) + i] = value;
-                }
-                else
-                {
-                    ((ushort*)_pool.Pointer)[(slot * width) + i] = Bfloat16.FromSingle(value);
+                    case KvDtype.F32:
+                        numbers.CopyTo(new Span<float>(to, numbers.Length));
+                        break;
+                    case KvDtype.BF16:
+                        for (int i = 0; i < numbers.Length; i++)
+                        {
+                            ((ushort*)to)[i] = Bfloat16.FromSingle(numbers[i]);
+                        }
+
+                        break;
+                    default:
+                        fixed (float* from = numbers)
+                        {
+                            Int8Head.Write(from, numbers.Length, to);
+                        }
+
+                        for (int i = 0; i < numbers.Length; i++)
+                        {
+                            numbers[i] = (sbyte)to[Int8Head.ScaleBytes + i] * *(float*)to;
+                        }
+
+                        break;
                 }
             }
         }
 
         private static float[] Numbers(Random random, int count, KvDtype dtype) =>
             [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))
-                .Select(v => dtype == KvDtype.F32 ? v : Bfloat16.ToSingle(Bfloat16.FromSingle(v)))];
+                .Select(v => dtype == KvDtype.BF16 ? Bfloat16.ToSingle(Bfloat16.FromSingle(v)) : v)];
     }
 }

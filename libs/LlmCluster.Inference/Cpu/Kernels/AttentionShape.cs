@@ -43,10 +43,10 @@ internal unsafe struct AttentionShape
     public static int TaskTokensFor(int group) => Math.Max(1, TargetRows / group);
 
     /// <summary>Bytes from one token of a block to the next.</summary>
-    public readonly nint TokenBytes => (nint)KvHeads * HeadDim * (Dtype == KvDtype.F32 ? sizeof(float) : sizeof(ushort));
+    public readonly nint TokenBytes => KvHeads * HeadBytes;
 
     /// <summary>Bytes of one head of one token.</summary>
-    public readonly nint HeadBytes => (nint)HeadDim * (Dtype == KvDtype.F32 ? sizeof(float) : sizeof(ushort));
+    public readonly nint HeadBytes => KvLayout.HeadBytesOf(Dtype, HeadDim);
 
     /// <summary>
     /// Finds the keys of consecutive positions of a sequence.

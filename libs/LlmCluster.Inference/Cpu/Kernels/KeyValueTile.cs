@@ -32,26 +32,53 @@ internal static unsafe class KeyValueTile<S, V>
         new Span<nint>(rows, first - start).Fill((nint)rows[first - start]);
         new Span<nint>(rows + (end - start), start + TileKeys - end).Fill((nint)rows[first - start]);
 
-        if (shape.Dtype == KvDtype.F32)
+        byte** tokens = (byte**)rows + (first - start);
+        values += (first - start) * Panel.Width;
+        switch (shape.Dtype)
         {
-            Transpose(rows, shape.HeadDim, (uint*)keys);
+            case KvDtype.F32:
+                Transpose(rows, shape.HeadDim, (uint*)keys);
+                CopyValues(tokens, end - first, shape.ValueOffset, shape.HeadDim, values);
+                break;
+            case KvDtype.BF16:
+                // Two elements a word: words change places first, then are taken apart.
+                Transpose(rows, shape.HeadDim / 2, words);
+                Split(words, keys, shape.HeadDim / 2);
+                WidenValues(tokens, end - first, shape.ValueOffset, shape.HeadDim, values);
+                break;
+            default:
+                ReadValues(tokens, end - first, shape.ValueOffset, shape.HeadDim, values);
+                ReadKeys(rows, first - start, end - start, shape.HeadDim, (float*)words);
+                Transpose(rows, shape.HeadDim, (uint*)keys);
+                break;
         }
-        else
+    }
+
+    // Widened first; the addresses become those of the singles.
+    private static void ReadKeys(uint** rows, int first, int end, int headDim, float* singles)
+    {
+        for (int i = first; i < end; i++)
         {
-            // Two elements a word: words change places first, then are taken apart.
-            Transpose(rows, shape.HeadDim / 2, words);
-            Split(words, keys, shape.HeadDim / 2);
+            float* row = singles + (i * headDim);
+            Int8Head<S, V>.Read((byte*)rows[i], 0, headDim, row);
+            rows[i] = (uint*)row;
         }
 
-        rows += first - start;
-        values += (first - start) * Panel.Width;
-        if (shape.Dtype == KvDtype.F32)
+        new Span<nint>(rows, first).Fill((nint)rows[first]);
+        new Span<nint>(rows + end, TileKeys - end).Fill((nint)rows[first]);
+    }
+
+    private static void ReadValues(byte** rows, int count, nint offset, int headDim, float* destination)
+    {
+        for (int first = 0; first < headDim; first += Panel.Width)
         {
-            CopyValues((byte**)rows, end - first, shape.ValueOffset, shape.HeadDim, values);
-        }
-        else
-        {
-            WidenValues((byte**)rows, end - first, shape.ValueOffset, shape.HeadDim, values);
+            int end = Math.Min(first + Panel.Width, headDim);
+            for (int row = 0; row < count; row++)
+            {
+                Int8Head<S, V>.Read(rows[row] + offset, first, end, destination + (row * Panel.Width));
+            }
+
+            destination += Panel.Width * TileKeys;
         }
     }
 

@@ -54,14 +54,9 @@ internal sealed unsafe class RotaryStep(CpuModel model, CpuKvBlockStore store, B
             }
 
             int block = plan.Blocks[row.FirstBlock + (row.Position / layout.BlockSize)];
-            int tokenElements = config.KvHeads * headDim;
-            byte* key = _pool + ((nint)block * layout.LayerBlockBytes) + ((nint)(row.Position % layout.BlockSize) * tokenElements * layout.ElementBytes);
-            Store(keys, key, tokenElements, layout.Dtype);
-            Store(
-                values + _weights.QueryKeyValue.Offset(LayerWeights.Value),
-                key + ((nint)layout.BlockSize * tokenElements * layout.ElementBytes),
-                tokenElements,
-                layout.Dtype);
+            byte* key = _pool + ((nint)block * layout.LayerBlockBytes) + ((nint)(row.Position % layout.BlockSize) * layout.TokenBytes);
+            Store(keys, key, layout);
+            Store(values + _weights.QueryKeyValue.Offset(LayerWeights.Value), key + ((nint)layout.BlockSize * layout.TokenBytes), layout);
         }
     }
 
@@ -76,15 +71,25 @@ internal sealed unsafe class RotaryStep(CpuModel model, CpuKvBlockStore store, B
         model.Kernels.Rotate(head, angles, angles + half, half, scale);
     }
 
-    private static void Store(float* source, byte* destination, int count, KvDtype dtype)
+    // All heads of a token.
+    private static void Store(float* source, byte* destination, KvLayout layout)
     {
-        if (dtype == KvDtype.F32)
+        int count = layout.KvHeads * layout.HeadDim;
+        switch (layout.Dtype)
         {
-            Unsafe.CopyBlock(destination, source, (uint)count * sizeof(float));
-        }
-        else
-        {
-            Bfloat16.Narrow(source, (ushort*)destination, count);
+            case KvDtype.F32:
+                Unsafe.CopyBlock(destination, source, (uint)count * sizeof(float));
+                break;
+            case KvDtype.BF16:
+                Bfloat16.Narrow(source, (ushort*)destination, count);
+                break;
+            default:
+                for (int head = 0; head < layout.KvHeads; head++)
+                {
+                    Int8Head.Write(source + (head * layout.HeadDim), layout.HeadDim, destination + (head * layout.HeadBytes));
+                }
+
+                break;
         }
     }
 }
