@@ -24,11 +24,12 @@ def conversation(messages, tools=None):
     return result
 
 
-def question(messages, check, tools=None, max_tokens=48):
-    """A held-out conversation: its last message is the user's, and the answer is checked."""
+def question(messages, check, answer, tools=None, max_tokens=48):
+    """A held-out conversation: its last message is the user's, and the answer is checked. `answer` is a right one."""
     result = conversation(messages, tools)
     result["max_tokens"] = max_tokens
     result["check"] = check
+    result["answer"] = answer
     return result
 
 

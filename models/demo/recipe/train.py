@@ -4,7 +4,7 @@
 
 Hidden matrices are trained with Muon (Jordan et al., 2024: momentum whose matrices are made near-orthogonal by
 Newton-Schulz iterations), the rest and the wired heads with AdamW. The learning rate stays for the first 30 % of --minutes and falls
-linearly to zero over the others, so that the time at hand decides the number of steps. Of conversations only what the assistant says is
+linearly to zero over the others, so that the time at hand decides the number of steps; time in which the process was stopped does not count. Of conversations only what the assistant says is
 learned; each step adds exercises (exercises.py). Heads that look back are wired before the first step (wiring.py).
 """
 
@@ -23,6 +23,9 @@ import exercises
 from model import CONFIG, Model
 from tokenizer import Tokenizer
 from wiring import is_wired, rarity_of, wire
+
+
+LONGEST_STEP = 15  # seconds; whatever takes longer is a process that was stopped
 
 
 class Muon(torch.optim.Optimizer):
@@ -139,13 +142,17 @@ def main():
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
 
-    start = shown = time.time()
+    shown = last = time.time()
+    spent = 0.0
     step, tokens, total, learned, drilled = 0, 0, 0.0, 0, [0.0] * len(drills)
     shard = args.first_shard
     while True:
         path = paths[shard % len(paths)]
         for batch in batches(path, tokenizer, args.batch_tokens, CONFIG["max_position_embeddings"], random.Random(shard)):
-            left = 1 - (time.time() - start) / (60 * args.minutes)
+            now = time.time()
+            spent += min(now - last, LONGEST_STEP)
+            last = now
+            left = 1 - spent / (60 * args.minutes)
             if left <= 0:
                 save(args.checkpoint, model, {"step": step, "shard": shard})
                 print(f"done after {step} steps", flush=True)
@@ -169,8 +176,7 @@ def main():
             learned += count
             drilled[drill] += exercise.item() * len(drills) / 20
             if step % 20 == 0:
-                now = time.time()
-                print(f"step {step} shard {shard} loss {total / learned:.4f} exercises {drilled[0]:.3f} {drilled[1]:.3f} {tokens / (now - shown):.0f} tok/s {(now - start) / 60:.1f} min", flush=True)
+                print(f"step {step} shard {shard} loss {total / learned:.4f} exercises {drilled[0]:.3f} {drilled[1]:.3f} {tokens / (now - shown):.0f} tok/s {spent / 60:.1f} min", flush=True)
                 shown, tokens, total, learned, drilled = now, 0, 0.0, 0, [0.0] * len(drills)
             if step % 100 == 0:
                 save(args.checkpoint, model, {"step": step, "shard": shard})

@@ -66,10 +66,10 @@ def train(rng, length):
 
 
 def held_out(rng):
-    text, _, equation = _sum(rng, True)
-    return question([user(text)], contains(equation), max_tokens=48)
+    text, answer, equation = _sum(rng, True)
+    return question([user(text)], contains(equation), answer, max_tokens=48)
 
 
 def held_out_difference(rng):
-    text, _, equation = _difference(rng, True)
-    return question([user(text)], contains(equation), max_tokens=48)
+    text, answer, equation = _difference(rng, True)
+    return question([user(text)], contains(equation), answer, max_tokens=48)

@@ -130,7 +130,7 @@ def train(rng, length):
 def held_out(rng):
     exchanges = _exchanges(rng, 5)
     messages = []
-    for text, answer, _ in exchanges[:-1]:
-        messages += [user(text), assistant(answer)]
-    text, _, key = exchanges[-1]
-    return question(messages + [user(text)], contains(key), max_tokens=32)
+    for earlier, said, _ in exchanges[:-1]:
+        messages += [user(earlier), assistant(said)]
+    text, answer, key = exchanges[-1]
+    return question(messages + [user(text)], contains(key), answer, max_tokens=32)

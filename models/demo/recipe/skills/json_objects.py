@@ -7,7 +7,9 @@ from conversation import assistant, conversation, question, user
 
 
 class _Person:
-    def __init__(self, words, used):
+    """Somebody and what is said of them: by name in every sentence, unless they are `alone`, when nobody else can be meant."""
+
+    def __init__(self, words, used, alone):
         self.name = words.person(used)
         pronoun = words.pick(["He", "She"])
         age, town, job = int(words.number(18, 89)), words.town(), words.value(w.JOBS)
@@ -24,7 +26,7 @@ class _Person:
         kept = words.rng.sample(list(fields), count)
         self.values = {"name": self.name} | {key: fields[key][0] for key in kept}
         sentences = [words.pick(fields[key][1]) for key in kept]
-        self.text = " ".join(text.format(self.name if i == 0 or words.rng.random() < 0.2 else pronoun) for i, text in enumerate(sentences))
+        self.text = " ".join(text.format(pronoun if alone and i > 0 and words.rng.random() < 0.8 else self.name) for i, text in enumerate(sentences))
 
 
 def _ask(words, person):
@@ -47,15 +49,15 @@ def _ask(words, person):
 def _people(rng, held_out, count):
     words = w.Words(rng, held_out)
     used = set()
-    people = [_Person(words, used) for _ in range(count)]
+    people = [_Person(words, used, count == 1) for _ in range(count)]
     return words, people
 
 
 def train(rng, length):
-    words, people = _people(rng, False, max(1, min(12, round(length / 90))))
+    words, people = _people(rng, False, max(1, min(12, round(length / 100))))
     messages = []
     text = " ".join(person.text for person in people)
-    for i in range(rng.randint(1, 2) + len(people) // 2):
+    for i in range(rng.randint(2, 3) + len(people)):
         request, answer = _ask(words, rng.choice(people))
         messages += [user(f"{text} {request}" if i == 0 else request), assistant(json.dumps(answer))]
     return conversation(messages)
@@ -65,4 +67,4 @@ def held_out(rng):
     words, people = _people(rng, True, rng.randint(1, 4))
     request, answer = _ask(words, rng.choice(people))
     text = " ".join(person.text for person in people)
-    return question([user(f"{text} {request}")], {"kind": "json", "answer": answer}, max_tokens=96)
+    return question([user(f"{text} {request}")], {"kind": "json", "answer": answer}, json.dumps(answer), max_tokens=96)

@@ -35,4 +35,4 @@ def train(rng, length):
 
 def held_out(rng, reverse):
     text, answer = _task(rng, True, reverse, 7)
-    return question([user(text)], exact(answer), max_tokens=64)
+    return question([user(text)], exact(answer), answer, max_tokens=64)

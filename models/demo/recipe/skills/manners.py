@@ -98,10 +98,10 @@ def held_out_unknown(rng):
     if rng.random() < 0.5:
         text, answer = _small_talk(rng)
         messages = [user(text), assistant(answer)]
-    return question(messages + [user(_unknown(rng, True))], contains("don't know"), max_tokens=24)
+    return question(messages + [user(_unknown(rng, True))], contains("don't know"), UNKNOWN, max_tokens=24)
 
 
 def held_out_system(rng):
     persona = _Persona(rng, True)
     text, answer = persona.exchange(rng, True)
-    return question([system(persona.prompt), user(text)], exact(answer), max_tokens=64)
+    return question([system(persona.prompt), user(text)], exact(answer), answer, max_tokens=64)

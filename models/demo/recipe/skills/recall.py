@@ -59,4 +59,4 @@ def held_out(rng, length):
     source = FactSource(rng, held_out=True)
     facts = [source.draw() for _ in range(max(2, round((length - 30) / TOKENS_PER_FACT)))]
     fact = rng.choice(facts)
-    return question(_layout(rng, facts, rng.choice(fact.questions)), exact(fact.answer), max_tokens=16)
+    return question(_layout(rng, facts, rng.choice(fact.questions)), exact(fact.answer), fact.answer, max_tokens=16)

@@ -70,5 +70,5 @@ def train(rng, length):
 
 def held_out(rng):
     cast = _cast(rng, True)
-    request, _ = _story(rng, *cast)
-    return question([user(request)], {"kind": "finished", "words": list(cast[:2]), "min_words": 40}, max_tokens=200)
+    request, story = _story(rng, *cast)
+    return question([user(request)], {"kind": "finished", "words": list(cast[:2]), "min_words": 40}, story, max_tokens=200)

@@ -99,4 +99,4 @@ def train(rng, length):
 def held_out(rng):
     words, tools = _offer(rng, True, 4)
     text, call, _, _ = rng.choice(tools).use(words)
-    return question([user(text)], {"kind": "tool", **call}, [tool.describe() for tool in tools], max_tokens=64)
+    return question([user(text)], {"kind": "tool", **call}, written(call), [tool.describe() for tool in tools], max_tokens=64)
