@@ -38,6 +38,18 @@ public class ChatTemplateLimitTests
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"it took {clock.Elapsed}");
     }
 
+    [Fact]
+    public void A_large_stack_does_not_allow_deeper_nesting()
+    {
+        Exception? error = null;
+        var context = new ChatTemplateContext { Messages = new JsonArray(), Limits = Small };
+        ChatTemplate template = ChatTemplate.Parse("{% set ns = namespace(l=[]) %}{% for i in range(50000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}");
+        var thread = new Thread(() => error = Record.Exception(() => template.Render(context)), maxStackSize: 256 << 20);
+        thread.Start();
+        thread.Join();
+        Assert.Contains("nested too deeply", Assert.IsType<ChatTemplateException>(error).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{{ ", "(", "1", ")", " }}")]
     [InlineData("{{ ", "[", "1", "]", " }}")]

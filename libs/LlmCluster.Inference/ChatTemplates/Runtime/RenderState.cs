@@ -7,8 +7,14 @@ namespace LlmCluster.Inference.ChatTemplates.Runtime;
 /// <summary>One rendering: its output, its line, and what is left of its limits.</summary>
 internal sealed class RenderState(ChatTemplateLimits limits, TimeProvider clock)
 {
+    // Templates of real models take a few KiB.
+    private const int MaxStackBytes = 512 << 10;
+
     private long _steps;
     private long _produced;
+
+    // Address on the stack where the outermost check was.
+    private nint _stack;
 
     /// <summary>Where output goes: to the result, or to the block that is being captured.</summary>
     public StringBuilder Output { get; private set; } = new();
@@ -75,10 +81,16 @@ internal sealed class RenderState(ChatTemplateLimits limits, TimeProvider clock)
         }
     }
 
-    /// <summary>Refuses to go deeper when little stack is left: endless recursion ends in an error, not in a crash.</summary>
-    public void RequireStack()
+    /// <summary>
+    /// Refuses to go deeper than some stack allows, or when little of the thread's is left: endless recursion ends in an error, not in a crash, and does so
+    /// on a thread with a large stack, too.
+    /// </summary>
+    public unsafe void RequireStack()
     {
-        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
+        byte here;
+        _stack = _stack == 0 ? (nint)(&here) : _stack;
+        nint used = Math.Abs((nint)(&here) - _stack);
+        if (used > MaxStackBytes || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
         {
             throw Error("calls or values are nested too deeply.");
         }
