@@ -49,19 +49,9 @@ public sealed class EngineBenchmark
             return Measure(options, directory, progress, cancellationToken);
         }
 
-        string temporary = Directory.CreateTempSubdirectory("llmc-bench-").FullName;
-        try
-        {
-            progress.Report("making random weights");
-            TensorDtype dtype = options.Weights == WeightDtype.F32 ? TensorDtype.F32 : TensorDtype.BF16;
-            RandomCheckpoint.Write(
-                options.Architecture, options.Preset, 0, temporary, new RandomCheckpointOptions { Dtype = dtype }, cancellationToken);
-            return Measure(options, temporary, progress, cancellationToken);
-        }
-        finally
-        {
-            Directory.Delete(temporary, recursive: true);
-        }
+        progress.Report("making random weights");
+        using var random = RandomModel.Create(options.Architecture, options.Preset, options.Weights, cancellationToken);
+        return Measure(options, random.Directory, progress, cancellationToken);
     }
 
     private static EngineBenchmarkResult Measure(

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LlmCluster.Bench.Statistics;
 
 namespace LlmCluster.Bench.Engine;
 
@@ -63,11 +64,11 @@ public sealed record EngineBenchmarkResult
 
     /// <summary>Median of <see cref="PrefillRuns"/>.</summary>
     [JsonPropertyName("prefill_tok_s")]
-    public double PrefillTokensPerSecond => Median(PrefillRuns);
+    public double PrefillTokensPerSecond => Percentile.Median(PrefillRuns, 1);
 
     /// <summary>Median of <see cref="DecodeRuns"/>.</summary>
     [JsonPropertyName("decode_tok_s")]
-    public double DecodeTokensPerSecond => Median(DecodeRuns);
+    public double DecodeTokensPerSecond => Percentile.Median(DecodeRuns, 1);
 
     /// <summary>Prefill rate of each run.</summary>
     [JsonPropertyName("prefill_runs_tok_s")]
@@ -79,36 +80,29 @@ public sealed record EngineBenchmarkResult
 
     /// <summary>Multiply-adds that the threads reach on registers alone, in 10⁹ operations per second; median.</summary>
     [JsonPropertyName("fma_peak_gflop_s")]
-    public double FmaPeak => Median([.. Peaks.Select(static peak => peak.MultiplyAdds)]);
+    public double FmaPeak => Percentile.Median([.. Peaks.Select(static peak => peak.MultiplyAdds)], 1);
 
     /// <summary>Operations of the products of prefill, in 10⁹ per second; median.</summary>
     [JsonPropertyName("gemm_gflop_s")]
-    public double Gemm => Median([.. Peaks.Select(static peak => peak.Products)]);
+    public double Gemm => Percentile.Median([.. Peaks.Select(static peak => peak.Products)], 1);
 
     /// <summary>Products of prefill beside the peak; median of the runs' ratios.</summary>
     [JsonPropertyName("gemm_fraction")]
-    public double GemmFraction => Median([.. Peaks.Select(static peak => peak.Products / peak.MultiplyAdds)], 3);
+    public double GemmFraction => Percentile.Median([.. Peaks.Select(static peak => peak.Products / peak.MultiplyAdds)], 3);
 
     /// <summary>How fast the threads read memory in order, in 10⁹ bytes per second; median.</summary>
     [JsonPropertyName("read_bandwidth_gb_s")]
-    public double Bandwidth => Median([.. Peaks.Select(static peak => peak.Bandwidth)]);
+    public double Bandwidth => Percentile.Median([.. Peaks.Select(static peak => peak.Bandwidth)], 1);
 
     /// <summary>Weights that decode reads, once for all sequences of a step, in 10⁹ bytes per second; median.</summary>
     [JsonPropertyName("decode_gb_s")]
-    public double DecodeBytes => Median([.. Peaks.Select(static peak => peak.DecodeBytes)]);
+    public double DecodeBytes => Percentile.Median([.. Peaks.Select(static peak => peak.DecodeBytes)], 1);
 
     /// <summary>Weights that decode reads beside the bandwidth; median of the runs' ratios.</summary>
     [JsonPropertyName("bandwidth_fraction")]
-    public double BandwidthFraction => Median([.. Peaks.Select(static peak => peak.DecodeBytes / peak.Bandwidth)], 3);
+    public double BandwidthFraction => Percentile.Median([.. Peaks.Select(static peak => peak.DecodeBytes / peak.Bandwidth)], 3);
 
     /// <summary>What the machine could do in each run.</summary>
     [JsonIgnore]
     public IReadOnlyList<MachinePeak> Peaks { get; init; } = [];
-
-    private static double Median(IReadOnlyList<double> values, int digits = 1)
-    {
-        double[] sorted = [.. values.Order()];
-        int middle = sorted.Length / 2;
-        return Math.Round(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, digits);
-    }
 }

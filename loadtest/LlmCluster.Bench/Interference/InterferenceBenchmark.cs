@@ -3,7 +3,6 @@ using LlmCluster.Bench.Statistics;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Models;
-using LlmCluster.Inference.Models.Synthetic;
 using LlmCluster.Inference.Sampling;
 
 namespace LlmCluster.Bench.Interference;
@@ -43,29 +42,19 @@ public sealed class InterferenceBenchmark
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(progress);
         options.Validate();
-        string directory = Directory.CreateTempSubdirectory("llmc-bench-").FullName;
-        try
+        progress.Report("making random weights");
+        using var random = RandomModel.Create(ModelArchitecture.Llama, options.Preset, options.Weights, cancellationToken);
+        using Checkpoint checkpoint = Checkpoint.Open(random.Directory);
+        int longest = Math.Max(options.PromptTokens, options.StreamPromptTokens);
+        if (longest >= checkpoint.Config.MaxPositions)
         {
-            progress.Report("making random weights");
-            TensorDtype dtype = options.Weights == WeightDtype.F32 ? TensorDtype.F32 : TensorDtype.BF16;
-            RandomCheckpoint.Write(
-                ModelArchitecture.Llama, options.Preset, 0, directory, new RandomCheckpointOptions { Dtype = dtype }, cancellationToken);
-            using Checkpoint checkpoint = Checkpoint.Open(directory);
-            int longest = Math.Max(options.PromptTokens, options.StreamPromptTokens);
-            if (longest >= checkpoint.Config.MaxPositions)
-            {
-                throw new ArgumentException($"A prompt of {longest} tokens exceeds the model's context of {checkpoint.Config.MaxPositions}.");
-            }
+            throw new ArgumentException($"A prompt of {longest} tokens exceeds the model's context of {checkpoint.Config.MaxPositions}.");
+        }
 
-            int half = Math.Max(1, options.Threads / 2);
-            using CpuModel whole = CpuModel.Load(checkpoint, new CpuOptions { Threads = options.Threads, Weights = options.Weights });
-            using CpuModel shared = CpuModel.Load(checkpoint, new CpuOptions { Threads = half, Weights = options.Weights });
-            return await new InterferenceBenchmark(options, whole).MeasureAsync(whole, shared, progress, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        int half = Math.Max(1, options.Threads / 2);
+        using CpuModel whole = CpuModel.Load(checkpoint, new CpuOptions { Threads = options.Threads, Weights = options.Weights });
+        using CpuModel shared = CpuModel.Load(checkpoint, new CpuOptions { Threads = half, Weights = options.Weights });
+        return await new InterferenceBenchmark(options, whole).MeasureAsync(whole, shared, progress, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<InterferenceBenchmarkResult> MeasureAsync(CpuModel whole, CpuModel half, IProgress<string> progress, CancellationToken cancellationToken)
@@ -118,6 +107,10 @@ public sealed class InterferenceBenchmark
             try
             {
                 return await MeasureAsync(rig, streams, reading, limit.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException e) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw new TimeoutException($"One way of serving was not measured within {Longest}; measure fewer or shorter prompts.", e);
             }
             finally
             {

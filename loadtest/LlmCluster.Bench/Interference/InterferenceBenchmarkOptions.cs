@@ -43,20 +43,12 @@ public sealed record InterferenceBenchmarkOptions
     /// <exception cref="ArgumentException">One is out of range.</exception>
     public void Validate()
     {
-        Require(Threads is >= 1 and <= 1024, nameof(Threads), Threads, "1 to 1024");
-        Require(Streams is >= 1 and <= 64, nameof(Streams), Streams, "1 to 64");
-        Require(StreamPromptTokens >= 1, nameof(StreamPromptTokens), StreamPromptTokens, "at least 1");
-        Require(PromptTokens >= 1, nameof(PromptTokens), PromptTokens, "at least 1");
-        Require(Prompts >= 1, nameof(Prompts), Prompts, "at least 1");
-        Require(Runs is >= 1 and <= 1000, nameof(Runs), Runs, "1 to 1000");
-        Require(StepTime >= TimeSpan.Zero, nameof(StepTime), StepTime, "zero or more");
-    }
-
-    private static void Require(bool holds, string name, object value, string expected)
-    {
-        if (!holds)
-        {
-            throw new ArgumentException($"{name} is {value}; expected {expected}.");
-        }
+        OptionCheck.Require(Threads is >= 1 and <= 1024, nameof(Threads), Threads, "1 to 1024");
+        OptionCheck.Require(Streams is >= 1 and <= 64, nameof(Streams), Streams, "1 to 64");
+        OptionCheck.Require(StreamPromptTokens >= 1, nameof(StreamPromptTokens), StreamPromptTokens, "at least 1");
+        OptionCheck.Require(PromptTokens >= 1, nameof(PromptTokens), PromptTokens, "at least 1");
+        OptionCheck.Require(Prompts >= 1, nameof(Prompts), Prompts, "at least 1");
+        OptionCheck.Require(Runs is >= 1 and <= 1000, nameof(Runs), Runs, "1 to 1000");
+        OptionCheck.Require(StepTime >= TimeSpan.Zero, nameof(StepTime), StepTime, "zero or more");
     }
 }

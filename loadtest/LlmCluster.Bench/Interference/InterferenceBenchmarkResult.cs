@@ -69,5 +69,5 @@ public sealed record InterferenceMode
     [JsonPropertyName("ttft_ms")]
     public double Ttft => Median(static run => run.Ttft);
 
-    private double Median(Func<Run, double> value) => Math.Round(Percentile.Of([.. Runs.Select(value)], 0.5), 2);
+    private double Median(Func<Run, double> value) => Percentile.Median([.. Runs.Select(value)], 2);
 }

@@ -41,20 +41,12 @@ public sealed record KvBenchmarkOptions
     /// <exception cref="ArgumentException">One is out of range.</exception>
     public void Validate()
     {
-        Require(PromptTokens is >= 1 and <= 1 << 20, nameof(PromptTokens), PromptTokens, "1 to 1048576");
-        Require(ChunkTokens >= Layout.BlockSize && ChunkTokens % Layout.BlockSize == 0, nameof(ChunkTokens), ChunkTokens, $"a multiple of {Layout.BlockSize}");
-        Require(FrameBytes is >= 4096 and <= 1 << 24, nameof(FrameBytes), FrameBytes, "4096 to 16777216");
-        Require(WindowBytes is >= 65535, nameof(WindowBytes), WindowBytes, "65535 at least");
-        Require(Prompts is >= 1 and <= 10_000, nameof(Prompts), Prompts, "1 to 10000");
-        Require(Parallel >= 1 && Parallel <= Prompts, nameof(Parallel), Parallel, "at least 1 and no more than there are prompts");
-        Require(Rounds is >= 1 and <= 1000, nameof(Rounds), Rounds, "1 to 1000");
-    }
-
-    private static void Require(bool holds, string name, int value, string expected)
-    {
-        if (!holds)
-        {
-            throw new ArgumentException($"{name} is {value}; expected {expected}.");
-        }
+        OptionCheck.Require(PromptTokens is >= 1 and <= 1 << 20, nameof(PromptTokens), PromptTokens, "1 to 1048576");
+        OptionCheck.Require(ChunkTokens >= Layout.BlockSize && ChunkTokens % Layout.BlockSize == 0, nameof(ChunkTokens), ChunkTokens, $"a multiple of {Layout.BlockSize}");
+        OptionCheck.Require(FrameBytes is >= 4096 and <= 1 << 24, nameof(FrameBytes), FrameBytes, "4096 to 16777216");
+        OptionCheck.Require(WindowBytes is >= 65535, nameof(WindowBytes), WindowBytes, "65535 at least");
+        OptionCheck.Require(Prompts is >= 1 and <= 10_000, nameof(Prompts), Prompts, "1 to 10000");
+        OptionCheck.Require(Parallel >= 1 && Parallel <= Prompts, nameof(Parallel), Parallel, "at least 1 and no more than there are prompts");
+        OptionCheck.Require(Rounds is >= 1 and <= 1000, nameof(Rounds), Rounds, "1 to 1000");
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LlmCluster.Bench.Statistics;
 
 namespace LlmCluster.Bench.Kv;
 
@@ -39,15 +40,15 @@ public sealed record KvBenchmarkResult
 
     /// <summary>KV transfer over gRPC from pool to pool; median of <see cref="GrpcRounds"/>.</summary>
     [JsonPropertyName("grpc_gb_s")]
-    public double Grpc => Median(GrpcRounds);
+    public double Grpc => Percentile.Median(GrpcRounds, 4);
 
     /// <summary>Bare HTTP/2 POST through Kestrel and HttpClient; median of <see cref="Http2Rounds"/>.</summary>
     [JsonPropertyName("http2_gb_s")]
-    public double Http2 => Median(Http2Rounds);
+    public double Http2 => Percentile.Median(Http2Rounds, 4);
 
     /// <summary>gRPC as a share of bare HTTP/2; median over the rounds, each of which measures one right after the other.</summary>
     [JsonPropertyName("fraction")]
-    public double Fraction => Median([.. GrpcRounds.Zip(Http2Rounds, static (grpc, http2) => grpc / http2)]);
+    public double Fraction => Percentile.Median([.. GrpcRounds.Zip(Http2Rounds, static (grpc, http2) => grpc / http2)], 4);
 
     /// <summary>Processor seconds of sender and receiver for 10⁹ bytes over gRPC; tells more than rates do on a busy machine.</summary>
     [JsonPropertyName("grpc_cpu_s_gb")]
@@ -64,11 +65,4 @@ public sealed record KvBenchmarkResult
     /// <summary>Each round's HTTP/2 rate.</summary>
     [JsonPropertyName("http2_rounds_gb_s")]
     public required IReadOnlyList<double> Http2Rounds { get; init; }
-
-    private static double Median(IReadOnlyList<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        int middle = sorted.Length / 2;
-        return Math.Round(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, 4);
-    }
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Models;
-using LlmCluster.Inference.Models.Synthetic;
 using LlmCluster.Inference.Sampling;
 
 namespace LlmCluster.Bench.Prefix;
@@ -34,28 +33,20 @@ public sealed class PrefixBenchmark
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(progress);
         options.Validate();
-        string directory = Directory.CreateTempSubdirectory("llmc-bench-").FullName;
-        try
+        progress.Report("making random weights");
+        using var random = RandomModel.Create(ModelArchitecture.Llama, options.Preset, options.Weights, cancellationToken);
+        using Checkpoint checkpoint = Checkpoint.Open(random.Directory);
+        if (options.PromptTokens >= checkpoint.Config.MaxPositions)
         {
-            progress.Report("making random weights");
-            RandomCheckpoint.Write(ModelArchitecture.Llama, options.Preset, 0, directory, new RandomCheckpointOptions { Dtype = TensorDtype.BF16 }, cancellationToken);
-            using Checkpoint checkpoint = Checkpoint.Open(directory);
-            if (options.PromptTokens >= checkpoint.Config.MaxPositions)
-            {
-                throw new ArgumentException($"A prompt of {options.PromptTokens} tokens exceeds the model's context of {checkpoint.Config.MaxPositions}.");
-            }
-
-            using CpuModel model = CpuModel.Load(checkpoint, new CpuOptions { Threads = options.Threads, Weights = options.Weights });
-            using var runner = new CpuModelRunner(model, 4 * model.KvLayout.BlocksFor(options.PromptTokens + 1));
-            var engine = new InferenceEngine(runner, new EngineOptions());
-            await using (engine.ConfigureAwait(false))
-            {
-                return await new PrefixBenchmark(options, engine).MeasureAsync(progress, cancellationToken).ConfigureAwait(false);
-            }
+            throw new ArgumentException($"A prompt of {options.PromptTokens} tokens exceeds the model's context of {checkpoint.Config.MaxPositions}.");
         }
-        finally
+
+        using CpuModel model = CpuModel.Load(checkpoint, new CpuOptions { Threads = options.Threads, Weights = options.Weights });
+        using var runner = new CpuModelRunner(model, 4 * model.KvLayout.BlocksFor(options.PromptTokens + 1));
+        var engine = new InferenceEngine(runner, new EngineOptions());
+        await using (engine.ConfigureAwait(false))
         {
-            Directory.Delete(directory, recursive: true);
+            return await new PrefixBenchmark(options, engine).MeasureAsync(progress, cancellationToken).ConfigureAwait(false);
         }
     }
 

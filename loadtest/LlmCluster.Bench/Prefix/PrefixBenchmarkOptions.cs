@@ -28,17 +28,9 @@ public sealed record PrefixBenchmarkOptions
     /// <exception cref="ArgumentException">One is out of range.</exception>
     public void Validate()
     {
-        Require(Threads is >= 1 and <= 1024, nameof(Threads), Threads, "1 to 1024");
-        Require(PromptTokens >= 1, nameof(PromptTokens), PromptTokens, "at least 1");
-        Require(SharedTokens >= 0 && SharedTokens < PromptTokens, nameof(SharedTokens), SharedTokens, "less than the prompt has");
-        Require(Runs is >= 1 and <= 1000, nameof(Runs), Runs, "1 to 1000");
-    }
-
-    private static void Require(bool holds, string name, int value, string expected)
-    {
-        if (!holds)
-        {
-            throw new ArgumentException($"{name} is {value}; expected {expected}.");
-        }
+        OptionCheck.Require(Threads is >= 1 and <= 1024, nameof(Threads), Threads, "1 to 1024");
+        OptionCheck.Require(PromptTokens >= 1, nameof(PromptTokens), PromptTokens, "at least 1");
+        OptionCheck.Require(SharedTokens >= 0 && SharedTokens < PromptTokens, nameof(SharedTokens), SharedTokens, "less than the prompt has");
+        OptionCheck.Require(Runs is >= 1 and <= 1000, nameof(Runs), Runs, "1 to 1000");
     }
 }

@@ -36,13 +36,13 @@ public sealed record PrefixBenchmarkResult
 
     /// <summary>Median of <see cref="ColdRuns"/>.</summary>
     [JsonPropertyName("cold_ttft_ms")]
-    public double Cold => Math.Round(Percentile.Of(ColdRuns, 0.5), 1);
+    public double Cold => Percentile.Median(ColdRuns, 1);
 
     /// <summary>Median of <see cref="HitRuns"/>.</summary>
     [JsonPropertyName("hit_ttft_ms")]
-    public double Hit => Math.Round(Percentile.Of(HitRuns, 0.5), 1);
+    public double Hit => Percentile.Median(HitRuns, 1);
 
     /// <summary>How many times sooner the first token comes; median of the runs' ratios.</summary>
     [JsonPropertyName("ratio")]
-    public double Ratio => Math.Round(Percentile.Of([.. ColdRuns.Zip(HitRuns, static (cold, hit) => cold / hit)], 0.5), 2);
+    public double Ratio => Percentile.Median([.. ColdRuns.Zip(HitRuns, static (cold, hit) => cold / hit)], 2);
 }

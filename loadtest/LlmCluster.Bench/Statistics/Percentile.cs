@@ -3,6 +3,9 @@ namespace LlmCluster.Bench.Statistics;
 /// <summary>Percentiles of samples.</summary>
 internal static class Percentile
 {
+    /// <summary>The value in the middle, rounded to so many digits.</summary>
+    public static double Median(IReadOnlyCollection<double> samples, int digits) => Math.Round(Of(samples, 0.5), digits);
+
     /// <summary>The value below which a share of the samples lies, between two samples in proportion.</summary>
     public static double Of(IReadOnlyCollection<double> samples, double share)
     {

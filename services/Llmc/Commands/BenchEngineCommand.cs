@@ -16,18 +16,18 @@ internal static class BenchEngineCommand
     public static Command Create()
     {
         var defaults = new EngineBenchmarkOptions();
-        Option<string> preset = Choice("--preset", "Shape of the random model", ModelPresets.ByName.Keys, "88m");
-        Option<string> architecture = Choice("--arch", "Its architecture", Names<ModelArchitecture>(), "llama");
+        Option<string> preset = BenchArguments.Preset();
+        Option<string> architecture = BenchArguments.Choice("--arch", "Its architecture", BenchArguments.Names<ModelArchitecture>(), "llama");
         var model = new Option<DirectoryInfo?>("--model") { Description = "Checkpoint to measure instead of a random one." };
-        Option<int> threads = Number("--threads", "Threads of the model runner.", defaults.Threads);
-        Option<int> prompt = Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
-        Option<int> generated = Number("--new", "Tokens that each sequence decodes.", defaults.NewTokens);
-        Option<int> parallel = Number("--parallel", "Sequences that decode together.", defaults.Parallel);
-        Option<int> chunk = Number("--chunk", "Most prompt tokens of one forward pass.", defaults.ChunkTokens);
-        Option<int> runs = Number("--runs", "Measured runs after one to warm up; medians are reported.", defaults.Runs);
-        Option<string> dtype = Choice("--dtype", "Number format of the weights", Names<WeightDtype>(), "bf16");
-        Option<string?> kv = Optional("--kv-dtype", "Number format of the KV cache; by default that of the weights", Names<KvDtype>());
-        Option<string?> isa = Optional("--isa", "Instruction set; by default the widest", Names<CpuIsa>());
+        Option<int> threads = BenchArguments.Number("--threads", "Threads of the model runner.", defaults.Threads);
+        Option<int> prompt = BenchArguments.Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
+        Option<int> generated = BenchArguments.Number("--new", "Tokens that each sequence decodes.", defaults.NewTokens);
+        Option<int> parallel = BenchArguments.Number("--parallel", "Sequences that decode together.", defaults.Parallel);
+        Option<int> chunk = BenchArguments.Number("--chunk", "Most prompt tokens of one forward pass.", defaults.ChunkTokens);
+        Option<int> runs = BenchArguments.Number("--runs", "Measured runs after one to warm up; medians are reported.", defaults.Runs);
+        Option<string> dtype = BenchArguments.Dtype();
+        Option<string?> kv = Optional("--kv-dtype", "Number format of the KV cache; by default that of the weights", BenchArguments.Names<KvDtype>());
+        Option<string?> isa = Optional("--isa", "Instruction set; by default the widest", BenchArguments.Names<CpuIsa>());
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("engine", "Measures prefill and decode of the CPU backend, in tokens per second.")
         {
@@ -38,7 +38,7 @@ internal static class BenchEngineCommand
             var options = new EngineBenchmarkOptions
             {
                 Preset = ModelPresets.ByName[result.GetRequiredValue(preset)],
-                Architecture = Parse<ModelArchitecture>(result.GetRequiredValue(architecture)),
+                Architecture = BenchArguments.Parse<ModelArchitecture>(result.GetRequiredValue(architecture)),
                 ModelDirectory = result.GetValue(model)?.FullName,
                 Threads = result.GetValue(threads),
                 PromptTokens = result.GetValue(prompt),
@@ -46,9 +46,9 @@ internal static class BenchEngineCommand
                 Parallel = result.GetValue(parallel),
                 ChunkTokens = result.GetValue(chunk),
                 Runs = result.GetValue(runs),
-                Weights = Parse<WeightDtype>(result.GetRequiredValue(dtype)),
-                Kv = result.GetValue(kv) is { } kvName ? Parse<KvDtype>(kvName) : null,
-                Isa = result.GetValue(isa) is { } isaName ? Parse<CpuIsa>(isaName) : null,
+                Weights = BenchArguments.Parse<WeightDtype>(result.GetRequiredValue(dtype)),
+                Kv = result.GetValue(kv) is { } kvName ? BenchArguments.Parse<KvDtype>(kvName) : null,
+                Isa = result.GetValue(isa) is { } isaName ? BenchArguments.Parse<CpuIsa>(isaName) : null,
             };
             EngineBenchmarkResult figures = await MeasureAsync(options, cancellation);
             Print(figures);
@@ -88,29 +88,12 @@ internal static class BenchEngineCommand
 
     private static string Format(double rate) => rate.ToString("F1", CultureInfo.InvariantCulture);
 
-    private static Option<int> Number(string name, string description, int defaultValue) =>
-        new(name) { Description = description, DefaultValueFactory = _ => defaultValue };
-
-    private static Option<string> Choice(string name, string description, IEnumerable<string> values, string defaultValue)
-    {
-        string[] accepted = [.. values];
-        var option = new Option<string>(name) { Description = $"{description}: {string.Join(", ", accepted)}.", DefaultValueFactory = _ => defaultValue };
-        option.AcceptOnlyFromAmong(accepted);
-        return option;
-    }
-
     private static Option<string?> Optional(string name, string description, string[] values)
     {
         var option = new Option<string?>(name) { Description = $"{description}: {string.Join(", ", values)}." };
         option.AcceptOnlyFromAmong(values);
         return option;
     }
-
-    private static string[] Names<T>()
-        where T : struct, Enum => [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
-
-    private static T Parse<T>(string name)
-        where T : struct, Enum => Enum.Parse<T>(name, ignoreCase: true);
 
     private sealed class StatusText(StatusContext? context) : IProgress<string>
     {

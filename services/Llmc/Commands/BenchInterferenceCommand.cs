@@ -14,17 +14,14 @@ internal static class BenchInterferenceCommand
     public static Command Create()
     {
         var defaults = new InterferenceBenchmarkOptions();
-        var preset = new Option<string>("--preset") { Description = $"Shape of the random model: {string.Join(", ", ModelPresets.ByName.Keys)}.", DefaultValueFactory = _ => "88m" };
-        preset.AcceptOnlyFromAmong([.. ModelPresets.ByName.Keys]);
-        string[] formats = [.. Enum.GetNames<WeightDtype>().Select(name => name.ToLowerInvariant())];
-        var dtype = new Option<string>("--dtype") { Description = $"Number format of the weights: {string.Join(", ", formats)}.", DefaultValueFactory = _ => "bf16" };
-        dtype.AcceptOnlyFromAmong(formats);
-        Option<int> threads = Number("--threads", "Threads of a mixed worker; a prefill and a decode worker have half of them each.", defaults.Threads);
-        Option<int> streams = Number("--streams", "Sequences that decode all the time.", defaults.Streams);
-        Option<int> prompt = Number("--prompt", "Tokens of the prompts that arrive.", defaults.PromptTokens);
-        Option<int> prompts = Number("--prompts", "Prompts that arrive in each run.", defaults.Prompts);
-        Option<int> step = Number("--step-ms", "Longest step with chunks, in milliseconds; 0: 1.6 times the quiet step.", 0);
-        Option<int> runs = Number("--runs", "Runs; medians are reported.", defaults.Runs);
+        Option<string> preset = BenchArguments.Preset();
+        Option<string> dtype = BenchArguments.Dtype();
+        Option<int> threads = BenchArguments.Number("--threads", "Threads of a mixed worker; a prefill and a decode worker have half of them each.", defaults.Threads);
+        Option<int> streams = BenchArguments.Number("--streams", "Sequences that decode all the time.", defaults.Streams);
+        Option<int> prompt = BenchArguments.Number("--prompt", "Tokens of the prompts that arrive.", defaults.PromptTokens);
+        Option<int> prompts = BenchArguments.Number("--prompts", "Prompts that arrive in each run.", defaults.Prompts);
+        Option<int> step = BenchArguments.Number("--step-ms", "Longest step with chunks, in milliseconds; 0: 1.6 times the quiet step.", 0);
+        Option<int> runs = BenchArguments.Number("--runs", "Runs; medians are reported.", defaults.Runs);
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("interference", "Measures the time between tokens of running streams while long prompts arrive: on a mixed worker in one step and in chunks, and with prefill and decode apart.")
         {
@@ -35,7 +32,7 @@ internal static class BenchInterferenceCommand
             var options = new InterferenceBenchmarkOptions
             {
                 Preset = ModelPresets.ByName[result.GetRequiredValue(preset)],
-                Weights = Enum.Parse<WeightDtype>(result.GetRequiredValue(dtype), ignoreCase: true),
+                Weights = BenchArguments.Parse<WeightDtype>(result.GetRequiredValue(dtype)),
                 Threads = result.GetValue(threads),
                 Streams = result.GetValue(streams),
                 PromptTokens = result.GetValue(prompt),
@@ -71,7 +68,4 @@ internal static class BenchInterferenceCommand
     }
 
     private static string Format(double value, int digits = 1) => value.ToString($"F{digits}", CultureInfo.InvariantCulture);
-
-    private static Option<int> Number(string name, string description, int defaultValue) =>
-        new(name) { Description = description, DefaultValueFactory = _ => defaultValue };
 }

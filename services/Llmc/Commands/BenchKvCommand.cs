@@ -12,13 +12,13 @@ internal static class BenchKvCommand
     public static Command Create()
     {
         var defaults = new KvBenchmarkOptions();
-        Option<int> prompt = Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
-        Option<int> chunk = Number("--chunk", "Tokens of a chunk of prefill.", defaults.ChunkTokens);
-        Option<int> frame = Number("--frame", "Largest payload of a frame in bytes.", defaults.FrameBytes);
-        Option<int> window = Number("--window", "HTTP/2 window in bytes, for both.", defaults.WindowBytes);
-        Option<int> prompts = Number("--prompts", "Prompts of each round.", defaults.Prompts);
-        Option<int> parallel = Number("--parallel", "Prompts that are transferred at the same time.", defaults.Parallel);
-        Option<int> rounds = Number("--rounds", "Measured rounds, after eight seconds to warm up; medians are reported.", defaults.Rounds);
+        Option<int> prompt = BenchArguments.Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
+        Option<int> chunk = BenchArguments.Number("--chunk", "Tokens of a chunk of prefill.", defaults.ChunkTokens);
+        Option<int> frame = BenchArguments.Number("--frame", "Largest payload of a frame in bytes.", defaults.FrameBytes);
+        Option<int> window = BenchArguments.Number("--window", "HTTP/2 window in bytes, for both.", defaults.WindowBytes);
+        Option<int> prompts = BenchArguments.Number("--prompts", "Prompts of each round.", defaults.Prompts);
+        Option<int> parallel = BenchArguments.Number("--parallel", "Prompts that are transferred at the same time.", defaults.Parallel);
+        Option<int> rounds = BenchArguments.Number("--rounds", "Measured rounds, after eight seconds to warm up; medians are reported.", defaults.Rounds);
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("kv", "Measures KV transfer over gRPC between two pools of the 88m model's shape, beside bare HTTP/2.")
         {
@@ -59,9 +59,6 @@ internal static class BenchKvCommand
     }
 
     private static string Format(double rate) => rate.ToString("F3", CultureInfo.InvariantCulture);
-
-    private static Option<int> Number(string name, string description, int defaultValue) =>
-        new(name) { Description = description, DefaultValueFactory = _ => defaultValue };
 
     private sealed class Ignore : IProgress<string>
     {

@@ -13,15 +13,12 @@ internal static class BenchPrefixCommand
     public static Command Create()
     {
         var defaults = new PrefixBenchmarkOptions();
-        var preset = new Option<string>("--preset") { Description = $"Shape of the random model: {string.Join(", ", ModelPresets.ByName.Keys)}.", DefaultValueFactory = _ => "88m" };
-        preset.AcceptOnlyFromAmong([.. ModelPresets.ByName.Keys]);
-        string[] formats = [.. Enum.GetNames<WeightDtype>().Select(name => name.ToLowerInvariant())];
-        var dtype = new Option<string>("--dtype") { Description = $"Number format of the weights: {string.Join(", ", formats)}.", DefaultValueFactory = _ => "bf16" };
-        dtype.AcceptOnlyFromAmong(formats);
-        Option<int> threads = Number("--threads", "Threads of the worker.", defaults.Threads);
-        Option<int> prompt = Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
-        Option<int> shared = Number("--shared", "Leading tokens that two prompts have in common.", defaults.SharedTokens);
-        Option<int> runs = Number("--runs", "Runs after one to warm up; medians are reported.", defaults.Runs);
+        Option<string> preset = BenchArguments.Preset();
+        Option<string> dtype = BenchArguments.Dtype();
+        Option<int> threads = BenchArguments.Number("--threads", "Threads of the worker.", defaults.Threads);
+        Option<int> prompt = BenchArguments.Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
+        Option<int> shared = BenchArguments.Number("--shared", "Leading tokens that two prompts have in common.", defaults.SharedTokens);
+        Option<int> runs = BenchArguments.Number("--runs", "Runs after one to warm up; medians are reported.", defaults.Runs);
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("prefix", "Measures the time to the first token of a new prompt, and of one whose beginning is in the prefix cache.")
         {
@@ -32,7 +29,7 @@ internal static class BenchPrefixCommand
             var options = new PrefixBenchmarkOptions
             {
                 Preset = ModelPresets.ByName[result.GetRequiredValue(preset)],
-                Weights = Enum.Parse<WeightDtype>(result.GetRequiredValue(dtype), ignoreCase: true),
+                Weights = BenchArguments.Parse<WeightDtype>(result.GetRequiredValue(dtype)),
                 Threads = result.GetValue(threads),
                 PromptTokens = result.GetValue(prompt),
                 SharedTokens = result.GetValue(shared),
@@ -53,7 +50,4 @@ internal static class BenchPrefixCommand
     private static string Format(IReadOnlyList<double> runs) => string.Join(" ", runs.Select(Format));
 
     private static string Format(double milliseconds) => milliseconds.ToString("F1", CultureInfo.InvariantCulture);
-
-    private static Option<int> Number(string name, string description, int defaultValue) =>
-        new(name) { Description = description, DefaultValueFactory = _ => defaultValue };
 }

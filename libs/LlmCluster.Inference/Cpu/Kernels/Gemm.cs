@@ -114,7 +114,7 @@ internal static unsafe class Gemm<S, V>
             {
                 byte* block = weights.Pointer + (panel * weights.PanelBytes) + Start<F>(k);
                 Expand<F>(block, (float*)scratch, depth);
-                if (F.ScaleBytes == 0)
+                if (!F.IsScaled)
                 {
                     Tiles<F32Panel<S, V>>(call, scratch, panel, k, depth, accumulate || k > 0);
                 }
@@ -164,7 +164,7 @@ internal static unsafe class Gemm<S, V>
     // Where the group begins whose first step is k.
     private static nint Start<F>(int k)
         where F : struct, IPanelFormat<V> =>
-        F.ScaleBytes > 0 ? (nint)(k / F.GroupDepth) * QuantizedGroup.Bytes(F.Stride) : (nint)k * F.Stride;
+        F.IsScaled ? (nint)(k / QuantizedGroup.Depth) * QuantizedGroup.Bytes(F.Stride) : (nint)k * F.Stride;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Expand<F>(byte* source, float* destination, int depth)
@@ -173,7 +173,7 @@ internal static unsafe class Gemm<S, V>
         while (depth > 0)
         {
             source += F.ScaleBytes;
-            int steps = Math.Min(depth, F.GroupDepth);
+            int steps = F.IsScaled ? Math.Min(depth, QuantizedGroup.Depth) : depth;
             depth -= steps;
             for (; steps > 0; steps--)
             {

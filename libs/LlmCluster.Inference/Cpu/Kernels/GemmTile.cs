@@ -24,7 +24,7 @@ internal static unsafe class GemmTile<S, V>
         where F : struct, IPanelFormat<V>
         where L : struct, ILeftLayout
     {
-        if (F.ScaleBytes == 0)
+        if (!F.IsScaled)
         {
             RunGroup<F, L>(rows, left, panel, null, depth, result, stride, accumulate);
             return;
@@ -55,7 +55,7 @@ internal static unsafe class GemmTile<S, V>
         for (int column = 0; column < Panel.Half; column += S.Lanes)
         {
             byte* right = steps + (column * F.ColumnBytes);
-            float* scale = F.GroupDepth < int.MaxValue ? scales + column : null;
+            float* scale = F.IsScaled ? scales + column : null;
             float* c = result + column;
             switch (rows)
             {
@@ -105,7 +105,7 @@ internal static unsafe class GemmTile<S, V>
     private static void Put<F>(float* c, V sum, V scale, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
-        if (F.GroupDepth < int.MaxValue)
+        if (F.IsScaled)
         {
             sum = S.MultiplyAdd(scale, sum, accumulate ? S.Load(c) : default);
         }
@@ -133,7 +133,7 @@ internal static unsafe class GemmTile<S, V>
         V low10 = default, high10 = default;
         V low11 = default, high11 = default;
         float* c = result;
-        if (accumulate && F.GroupDepth == int.MaxValue)
+        if (accumulate && !F.IsScaled)
         {
             low0 = S.Load(c);
             high0 = S.Load(c + Panel.Half);
@@ -307,8 +307,8 @@ internal static unsafe class GemmTile<S, V>
         }
 
         c = result;
-        V lowScale = F.GroupDepth < int.MaxValue ? S.Load(scales) : default;
-        V highScale = F.GroupDepth < int.MaxValue ? S.Load(scales + Panel.Half) : default;
+        V lowScale = F.IsScaled ? S.Load(scales) : default;
+        V highScale = F.IsScaled ? S.Load(scales + Panel.Half) : default;
         Put<F>(c, low0, lowScale, accumulate);
         Put<F>(c + Panel.Half, high0, highScale, accumulate);
         if (R.Value > 1)

@@ -28,7 +28,7 @@ internal static unsafe class GemmWideTile<S, V>
     public static void Run<F>(int rows, float* left, byte* panels, nint panelBytes, int depth, float* result, int stride, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
-        if (F.ScaleBytes == 0)
+        if (!F.IsScaled)
         {
             RunGroup<F>(rows, left, panels, panelBytes, depth, result, stride, accumulate);
             return;
@@ -80,7 +80,7 @@ internal static unsafe class GemmWideTile<S, V>
     private static void Put<F>(float* c, V sum, float* scale, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
-        if (F.ScaleBytes > 0)
+        if (F.IsScaled)
         {
             sum = S.MultiplyAdd(S.Load(scale), sum, accumulate ? S.Load(c) : default);
         }
@@ -105,7 +105,7 @@ internal static unsafe class GemmWideTile<S, V>
         V low21 = default, high21 = default;
         V low22 = default, high22 = default;
         V low23 = default, high23 = default;
-        if (accumulate && F.ScaleBytes == 0)
+        if (accumulate && !F.IsScaled)
         {
             low00 = S.Load(result + Column(0));
             high00 = S.Load(result + Column(0) + Panel.Half);

@@ -34,10 +34,10 @@ internal unsafe interface IPanelFormat<V>
     /// <summary>Bytes from a column to the next within a step.</summary>
     static abstract int ColumnBytes { get; }
 
-    /// <summary>Steps in k of a group; <see cref="int.MaxValue"/>: all are one.</summary>
-    static abstract int GroupDepth { get; }
+    /// <summary>Whether sums of <see cref="QuantizedGroup.Depth"/> steps are multiplied by scales; otherwise all steps are one sum.</summary>
+    static abstract bool IsScaled { get; }
 
-    /// <summary>Bytes of a group's scales, 32 singles or none, before its steps.</summary>
+    /// <summary>Bytes before each group's steps: its scales, or none where they stand elsewhere.</summary>
     static abstract int ScaleBytes { get; }
 
     /// <summary>Columns from the one that <paramref name="source"/> points to, without their scales.</summary>
@@ -59,7 +59,7 @@ internal readonly unsafe struct F32Panel<S, V> : IPanelFormat<V>
 
     public static int ColumnBytes => sizeof(float);
 
-    public static int GroupDepth => int.MaxValue;
+    public static bool IsScaled => false;
 
     public static int ScaleBytes => 0;
 
@@ -86,7 +86,7 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
     // A pair's.
     public static int ColumnBytes => sizeof(uint);
 
-    public static int GroupDepth => int.MaxValue;
+    public static bool IsScaled => false;
 
     public static int ScaleBytes => 0;
 
@@ -109,7 +109,7 @@ internal readonly unsafe struct Q8Panel<S, V> : IPanelFormat<V>
 
     public static int ColumnBytes => 1;
 
-    public static int GroupDepth => QuantizedGroup.Depth;
+    public static bool IsScaled => true;
 
     public static int ScaleBytes => QuantizedGroup.ScaleBytes;
 
@@ -135,7 +135,7 @@ internal readonly unsafe struct Q4Panel<S, V> : IPanelFormat<V>
 
     public static int ColumnBytes => 1;
 
-    public static int GroupDepth => QuantizedGroup.Depth;
+    public static bool IsScaled => true;
 
     public static int ScaleBytes => QuantizedGroup.ScaleBytes;
 
@@ -158,7 +158,7 @@ internal readonly unsafe struct WidenedPanel<S, V> : IPanelFormat<V>
 
     public static int ColumnBytes => sizeof(float);
 
-    public static int GroupDepth => QuantizedGroup.Depth;
+    public static bool IsScaled => true;
 
     public static int ScaleBytes => 0;
 
