@@ -12,15 +12,16 @@ public enum KvDtype
     BF16,
 
     /// <summary>
-    /// Integers of eight bits, with a scale in single precision for each token and head. A head is its scale and then its integers, filled up to
-    /// whole words.
+    /// Integers of eight bits, with a scale in single precision for each token and head. The scales of a block's tokens come first, then the integers, then
+    /// what fills every head up to whole words.
     /// </summary>
     Int8,
 }
 
 /// <summary>
-/// Shape of a paged KV cache. The bytes of one (layer, block) are contiguous:
-/// <c>[2 (K, V)][BlockSize][KvHeads][HeadDim]</c>, little-endian, a head of <see cref="KvDtype.Int8"/> beginning with its scale.
+/// Shape of a paged KV cache. The bytes of one (layer, block) are contiguous, and within them those of each KV head: its keys as
+/// <c>[HeadDim][BlockSize]</c>, so that attention multiplies an element of the query with those of many tokens at once, then its values as <c>[BlockSize][HeadDim]</c>.
+/// Little-endian.
 /// </summary>
 /// <param name="Layers">Decoder layers.</param>
 /// <param name="KvHeads">Key and value heads.</param>
@@ -35,11 +36,11 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
     /// <summary>Bytes of one head of one token's keys, or values.</summary>
     public int HeadBytes => HeadBytesOf(Dtype, HeadDim);
 
-    /// <summary>Bytes of one token's keys, or values.</summary>
-    public int TokenBytes => KvHeads * HeadBytes;
+    /// <summary>Bytes of one head's keys, or values, of one layer of one block.</summary>
+    public int HeadBlockBytes => BlockSize * HeadBytes;
 
     /// <summary>Bytes of one layer of one block, keys and values together.</summary>
-    public int LayerBlockBytes => 2 * BlockSize * TokenBytes;
+    public int LayerBlockBytes => 2 * KvHeads * HeadBlockBytes;
 
     /// <summary>Bytes of one block over all layers.</summary>
     public long BlockBytes => (long)Layers * LayerBlockBytes;
@@ -66,8 +67,8 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "Unknown number format."),
     };
 
-    /// <summary>A readable identity, for example <c>kv:l12:h4x64:bf16:b16</c>; two workers exchange blocks only when theirs are equal.</summary>
+    /// <summary>A readable identity, for example <c>kv2:l12:h4x64:bf16:b16</c>, 2 being the order of the bytes; two workers exchange blocks only when theirs are equal.</summary>
     public string Fingerprint => string.Create(
         CultureInfo.InvariantCulture,
-        $"kv:l{Layers}:h{KvHeads}x{HeadDim}:{Dtype.ToString().ToLowerInvariant()}:b{BlockSize}");
+        $"kv2:l{Layers}:h{KvHeads}x{HeadDim}:{Dtype.ToString().ToLowerInvariant()}:b{BlockSize}");
 }

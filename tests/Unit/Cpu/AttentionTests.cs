@@ -62,9 +62,9 @@ public sealed unsafe class AttentionTests
     public void A_token_has_the_same_bits_alone_and_among_others(CpuIsa isa, KvDtype dtype)
     {
         var random = new Random(22);
-        foreach (int window in (int[])[10_000, 37])
+        foreach ((int window, int headDim) in ((int, int)[])[(10_000, 40), (37, 40), (10_000, 64), (37, 32)])
         {
-            using var cache = new Cache(random, isa, dtype, kvHeads: 2, group: 3, headDim: 40, blockSize: 16, positions: 150, window);
+            using var cache = new Cache(random, isa, dtype, kvHeads: 2, group: 3, headDim, blockSize: 16, positions: 150, window);
             float[] alone = [.. Enumerable.Range(0, 150).SelectMany(position => cache.Run(position, 1))];
             for (int first = 0; first < 118; first += random.Next(1, 20))
             {
@@ -120,9 +120,7 @@ public sealed unsafe class AttentionTests
             };
             for (int position = 0; position < positions; position++)
             {
-                int slot = (_blocks[position / blockSize] * 2 * blockSize) + (position % blockSize);
-                Put(_keys, position, slot);
-                Put(_values, position, slot + blockSize);
+                Put(layout, position);
             }
 
             _scratch = new NativeBuffer(_kernels.AttentionScratchBytes(headDim, group));
@@ -173,39 +171,25 @@ public sealed unsafe class AttentionTests
         }
 
         // What is expected is computed from what the cache holds.
-        private void Put(float[] source, int position, int slot)
+        private void Put(KvLayout layout, int position)
         {
-            int width = _shape.KvHeads * _shape.HeadDim;
-            byte* token = _pool.Pointer + (slot * _shape.TokenBytes);
-            for (int head = 0; head < _shape.KvHeads; head++)
+            byte* head = _pool.Pointer + (_blocks[position / layout.BlockSize] * layout.BlockBytes);
+            int slot = position % layout.BlockSize;
+            for (int i = 0; i < layout.KvHeads; i++)
             {
-                Span<float> numbers = source.AsSpan((position * width) + (head * _shape.HeadDim), _shape.HeadDim);
-                byte* to = token + (head * _shape.HeadBytes);
-                switch (_shape.Dtype)
+                int at = ((position * layout.KvHeads) + i) * layout.HeadDim;
+                fixed (float* key = &_keys[at], value = &_values[at])
                 {
-                    case KvDtype.F32:
-                        numbers.CopyTo(new Span<float>(to, numbers.Length));
-                        break;
-                    case KvDtype.BF16:
-                        for (int i = 0; i < numbers.Length; i++)
-                        {
-                            ((ushort*)to)[i] = Bfloat16.FromSingle(numbers[i]);
-                        }
-
-                        break;
-                    default:
-                        fixed (float* from = numbers)
-                        {
-                            Int8Head.Write(from, numbers.Length, to);
-                        }
-
-                        for (int i = 0; i < numbers.Length; i++)
-                        {
-                            numbers[i] = (sbyte)to[Int8Head.ScaleBytes + i] * *(float*)to;
-                        }
-
-                        break;
+                    HeadBlock.WriteKey(layout, head, slot, key);
+                    HeadBlock.WriteValue(layout, head + layout.HeadBlockBytes, slot, value);
+                    if (layout.Dtype == KvDtype.Int8)
+                    {
+                        HeadBlockReader.Key(layout, head, slot).CopyTo(new Span<float>(key, layout.HeadDim));
+                        HeadBlockReader.Value(layout, head + layout.HeadBlockBytes, slot).CopyTo(new Span<float>(value, layout.HeadDim));
+                    }
                 }
+
+                head += 2 * layout.HeadBlockBytes;
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.KvCache;
@@ -70,22 +71,32 @@ internal sealed record SequenceResult(Dictionary<int, float[]> Logits, byte[][] 
 /// <summary>Conveniences over a runner.</summary>
 internal static class RunnerExtensions
 {
-    /// <summary>Bytes of K and V of the first <paramref name="count"/> positions in one layer, K then V of each.</summary>
-    public static byte[] ReadKv(this IKvBlockStore store, int layer, ReadOnlySpan<int> blockTable, int count)
+    /// <summary>K and V of the first <paramref name="count"/> positions in one layer as singles, K then V of each head of each position.</summary>
+    public static unsafe byte[] ReadKv(this IKvBlockStore store, int layer, ReadOnlySpan<int> blockTable, int count)
     {
         KvLayout layout = store.Layout;
-        int tokenBytes = layout.LayerBlockBytes / 2 / layout.BlockSize;
-        var bytes = new byte[count * 2 * tokenBytes];
+        var numbers = new List<float>();
+        var block = new byte[layout.LayerBlockBytes];
         for (int position = 0; position < count; position++)
         {
-            int block = blockTable[position / layout.BlockSize];
-            int offset = position % layout.BlockSize * tokenBytes;
-            Span<byte> token = bytes.AsSpan(position * 2 * tokenBytes, 2 * tokenBytes);
-            store.Read(layer, block, offset, token[..tokenBytes]);
-            store.Read(layer, block, offset + (layout.LayerBlockBytes / 2), token[tokenBytes..]);
+            int slot = position % layout.BlockSize;
+            if (slot == 0)
+            {
+                store.Read(layer, blockTable[position / layout.BlockSize], 0, block);
+            }
+
+            fixed (byte* first = block)
+            {
+                for (int head = 0; head < layout.KvHeads; head++)
+                {
+                    byte* keys = first + (2 * head * layout.HeadBlockBytes);
+                    numbers.AddRange(HeadBlockReader.Key(layout, keys, slot));
+                    numbers.AddRange(HeadBlockReader.Value(layout, keys + layout.HeadBlockBytes, slot));
+                }
+            }
         }
 
-        return bytes;
+        return MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(numbers)).ToArray();
     }
 
     /// <summary>Runs one sequence from its start in one batch, with the logits of all rows.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LlmCluster.Inference.KvCache;
 
 namespace LlmCluster.Inference.Cpu.Kernels;
 
@@ -30,13 +31,21 @@ internal static unsafe class Attention<S, V>
 
         int lowest = Math.Max(0, task.Position - shape.Window + 1);
         int last = task.Position + task.Tokens - 1;
+        bool decode = rows <= DecodeTile<S, V>.MostRows && DecodeTile<S, V>.Fits(shape);
         for (int start = lowest / TileKeys * TileKeys; start <= last; start += TileKeys)
         {
-            KeyValueTile<S, V>.Load(
-                shape, task, start, Math.Max(start, lowest), Math.Min(start + TileKeys, last + 1), scratch.Keys, scratch.Values, (uint*)scratch.Rows);
+            KeyValueTile<S, V>.Prefetch(shape, task, start + TileKeys, last);
+            int first = Math.Max(start, lowest);
+            int end = Math.Min(start + TileKeys, last + 1);
+            scratch.Tile.LoadScales(shape, task, start, first, end);
+            if (!decode)
+            {
+                scratch.Tile.Load(shape, task, start, first, end);
+            }
+
             for (int row = 0; row < rows; row += S.TileRows)
             {
-                Tile(shape, task, scratch, start, row, Math.Min(S.TileRows, rows - row));
+                Tile(shape, task, scratch, start, row, Math.Min(S.TileRows, rows - row), decode);
             }
         }
 
@@ -61,7 +70,7 @@ internal static unsafe class Attention<S, V>
         }
     }
 
-    private static void Tile(in AttentionShape shape, in AttentionTask task, in Scratch scratch, int start, int row, int rows)
+    private static void Tile(in AttentionShape shape, in AttentionTask task, in Scratch scratch, int start, int row, int rows, bool decode)
     {
         // Keys that some row of the tile looks at. Positions grow with the rows.
         int firstPosition = task.Position + (row / shape.Group);
@@ -74,19 +83,45 @@ internal static unsafe class Attention<S, V>
         }
 
         float* scores = scratch.Scores;
-        GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(
-            rows, scratch.Queries + (row * shape.HeadDim), (byte*)scratch.Keys, shape.HeadDim, scores, TileKeys, accumulate: false);
+        float* queries = scratch.Queries + (row * shape.HeadDim);
+        if (decode)
+        {
+            DecodeTile<S, V>.Scores(shape, task, start, lastPosition, rows, queries, scores);
+        }
+        else
+        {
+            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(
+                rows, queries, (byte*)scratch.Tile.Keys, shape.HeadDim, scores, TileKeys, accumulate: false);
+        }
+
+        if (shape.Dtype == KvDtype.Int8)
+        {
+            Softmax<S, V>.Scale(scores, rows, scratch.Tile.KeyScales);
+        }
+
         if (lastPosition - shape.Window >= start || firstPosition + 1 < start + TileKeys)
         {
             MaskRows(shape, task, scores, start, row, rows);
         }
 
         Softmax<S, V>.Rows(scores, rows, scratch.State, row);
+        if (shape.Dtype == KvDtype.Int8)
+        {
+            Softmax<S, V>.Scale(scores, rows, scratch.Tile.ValueScales);
+        }
+
+        float* result = scratch.State.Result + (row * scratch.Width);
+        if (decode)
+        {
+            DecodeTile<S, V>.AddValues(shape, task, start, start + low, start + high, rows, scores, result, scratch.Width);
+            return;
+        }
+
         for (int i = 0; i < scratch.Width; i += Panel.Width)
         {
-            float* values = scratch.Values + (i * TileKeys) + (low * Panel.Width);
+            float* values = scratch.Tile.Values + (i * TileKeys) + (low * Panel.Width);
             GemmTile<S, V>.Run<F32Panel<S, V>, TileLeft>(
-                rows, scores + low, (byte*)values, high - low, scratch.State.Result + (row * scratch.Width) + i, scratch.Width, accumulate: true);
+                rows, scores + low, (byte*)values, high - low, result + i, scratch.Width, accumulate: true);
         }
     }
 
@@ -121,13 +156,10 @@ internal static unsafe class Attention<S, V>
         /// <summary>Floats in all.</summary>
         public readonly long Floats;
 
-        /// <summary><c>[head dim][32 keys]</c>.</summary>
-        public readonly float* Keys;
+        /// <summary>The keys and values that are looked at.</summary>
+        public readonly KeyValueTile<S, V> Tile;
 
-        /// <summary><c>[panel][32 keys][32 elements]</c>.</summary>
-        public readonly float* Values;
-
-        /// <summary><c>[row][head dim]</c> or <c>[head dim][32 keys]</c>, on the way to a packed form.</summary>
+        /// <summary><c>[row][head dim]</c>, on the way to <see cref="Queries"/>.</summary>
         public readonly float* Rows;
 
         /// <summary>Tiles of <c>[head dim][rows]</c>.</summary>
@@ -143,9 +175,14 @@ internal static unsafe class Attention<S, V>
         {
             Width = Panel.RoundUp(headDim);
             long used = 0;
-            Keys = Take(headDim * TileKeys);
-            Values = Take(Width * TileKeys);
-            Rows = Take(headDim * Math.Max(maxRows, TileKeys));
+            Tile = new KeyValueTile<S, V>
+            {
+                Keys = Take(headDim * TileKeys),
+                Values = Take(Width * TileKeys),
+                KeyScales = Take(TileKeys),
+                ValueScales = Take(TileKeys),
+            };
+            Rows = Take(headDim * maxRows);
             Queries = Take(headDim * maxRows);
             Scores = Take(S.TileRows * TileKeys);
             State = new SoftmaxState

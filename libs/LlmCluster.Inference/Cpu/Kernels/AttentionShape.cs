@@ -8,7 +8,7 @@ internal unsafe struct AttentionShape
     /// <summary>Positions that are looked at together; a power of two.</summary>
     public const int TileKeys = Panel.Width;
 
-    // Rows of queries under which one tile of keys is transposed and widened once.
+    // Rows of queries under which one tile of keys is widened once.
     private const int TargetRows = 96;
 
     public int HeadDim;
@@ -42,42 +42,12 @@ internal unsafe struct AttentionShape
 
     public static int TaskTokensFor(int group) => Math.Max(1, TargetRows / group);
 
-    /// <summary>Bytes from one token of a block to the next.</summary>
-    public readonly nint TokenBytes => KvHeads * HeadBytes;
+    /// <summary>Bytes of one head's keys, or values, in a block.</summary>
+    public readonly nint HeadBlockBytes => (nint)BlockSize * KvLayout.HeadBytesOf(Dtype, HeadDim);
 
-    /// <summary>Bytes of one head of one token.</summary>
-    public readonly nint HeadBytes => KvLayout.HeadBytesOf(Dtype, HeadDim);
-
-    /// <summary>
-    /// Finds the keys of consecutive positions of a sequence.
-    /// </summary>
-    /// <param name="task">The sequence and the KV head.</param>
-    /// <param name="first">First position.</param>
-    /// <param name="end">Position after the last.</param>
-    /// <param name="keys">Receives the addresses.</param>
-    public readonly void FindKeys(in AttentionTask task, int first, int end, uint** keys)
-    {
-        int block = first / BlockSize;
-        int slot = first - (block * BlockSize);
-        nint tokenBytes = TokenBytes;
-        nint headOffset = task.KvHead * HeadBytes;
-        while (first < end)
-        {
-            byte* key = Pool + (task.BlockTable[block++] * BlockBytes) + (slot * tokenBytes) + headOffset;
-            int count = Math.Min(BlockSize - slot, end - first);
-            for (int i = 0; i < count; i++)
-            {
-                *keys++ = (uint*)key;
-                key += tokenBytes;
-            }
-
-            first += count;
-            slot = 0;
-        }
-    }
-
-    /// <summary>Bytes from a key to the value at the same position.</summary>
-    public readonly nint ValueOffset => BlockSize * TokenBytes;
+    /// <summary>The keys of a task's head in block <paramref name="index"/> of its sequence; the values follow.</summary>
+    public readonly byte* Keys(in AttentionTask task, int index) =>
+        Pool + (task.BlockTable[index] * BlockBytes) + (2 * task.KvHead * HeadBlockBytes);
 }
 
 /// <summary>Attention of some consecutive tokens of one sequence.</summary>

@@ -48,45 +48,6 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
     public static Vector256<float> HighNibbles(byte* source) =>
         Avx.ConvertToVector256Single(Avx2.Subtract(Avx2.ShiftRightLogical(Avx2.ConvertToVector256Int32(source), 4), Vector256.Create(8)));
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TransposeWords(uint** rows, int first, uint* destination, int stride)
-    {
-        // First within the 4 × 4 squares of 128-bit lanes, then the lanes themselves.
-        Vector256<float> r0 = Avx.LoadVector256((float*)(rows[0] + first));
-        Vector256<float> r1 = Avx.LoadVector256((float*)(rows[1] + first));
-        Vector256<float> r2 = Avx.LoadVector256((float*)(rows[2] + first));
-        Vector256<float> r3 = Avx.LoadVector256((float*)(rows[3] + first));
-        Vector256<float> r4 = Avx.LoadVector256((float*)(rows[4] + first));
-        Vector256<float> r5 = Avx.LoadVector256((float*)(rows[5] + first));
-        Vector256<float> r6 = Avx.LoadVector256((float*)(rows[6] + first));
-        Vector256<float> r7 = Avx.LoadVector256((float*)(rows[7] + first));
-        Vector256<double> t0 = Avx.UnpackLow(r0, r1).AsDouble();
-        Vector256<double> t1 = Avx.UnpackHigh(r0, r1).AsDouble();
-        Vector256<double> t2 = Avx.UnpackLow(r2, r3).AsDouble();
-        Vector256<double> t3 = Avx.UnpackHigh(r2, r3).AsDouble();
-        Vector256<double> t4 = Avx.UnpackLow(r4, r5).AsDouble();
-        Vector256<double> t5 = Avx.UnpackHigh(r4, r5).AsDouble();
-        Vector256<double> t6 = Avx.UnpackLow(r6, r7).AsDouble();
-        Vector256<double> t7 = Avx.UnpackHigh(r6, r7).AsDouble();
-        r0 = Avx.UnpackLow(t0, t2).AsSingle();
-        r1 = Avx.UnpackHigh(t0, t2).AsSingle();
-        r2 = Avx.UnpackLow(t1, t3).AsSingle();
-        r3 = Avx.UnpackHigh(t1, t3).AsSingle();
-        r4 = Avx.UnpackLow(t4, t6).AsSingle();
-        r5 = Avx.UnpackHigh(t4, t6).AsSingle();
-        r6 = Avx.UnpackLow(t5, t7).AsSingle();
-        r7 = Avx.UnpackHigh(t5, t7).AsSingle();
-        float* to = (float*)destination;
-        Avx.Store(to + (0 * stride), Avx.Permute2x128(r0, r4, 0x20));
-        Avx.Store(to + (1 * stride), Avx.Permute2x128(r1, r5, 0x20));
-        Avx.Store(to + (2 * stride), Avx.Permute2x128(r2, r6, 0x20));
-        Avx.Store(to + (3 * stride), Avx.Permute2x128(r3, r7, 0x20));
-        Avx.Store(to + (4 * stride), Avx.Permute2x128(r0, r4, 0x31));
-        Avx.Store(to + (5 * stride), Avx.Permute2x128(r1, r5, 0x31));
-        Avx.Store(to + (6 * stride), Avx.Permute2x128(r2, r6, 0x31));
-        Avx.Store(to + (7 * stride), Avx.Permute2x128(r3, r7, 0x31));
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* address) => Sse.Prefetch0(address);
 

@@ -43,15 +43,6 @@ internal unsafe interface ISimd<V>
     /// <summary>Upper halves of consecutive bytes, 0 to 15, less 8.</summary>
     static abstract V HighNibbles(byte* source);
 
-    /// <summary>
-    /// Transposes a square of 32-bit words as wide as a vector: <c>destination[i][j] = rows[j][first + i]</c>.
-    /// </summary>
-    /// <param name="rows">One address for each row.</param>
-    /// <param name="first">First word of each row.</param>
-    /// <param name="destination">First word of the result.</param>
-    /// <param name="stride">Words from one row of the result to the next.</param>
-    static abstract void TransposeWords(uint** rows, int first, uint* destination, int stride);
-
     /// <summary>Brings a cache line near, if the processor has a way to ask for it.</summary>
     static abstract void Prefetch(byte* address);
 

@@ -5,181 +5,162 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>
 /// Brings 32 positions of the cache into the form of tiles: keys as one panel whose columns are the positions, values as
-/// panels of 32 elements of the head each, both widened to singles.
+/// panels of 32 elements of the head each, both widened to singles. Integers stay what they are, with their scales apart.
 /// </summary>
-internal static unsafe class KeyValueTile<S, V>
+internal readonly unsafe struct KeyValueTile<S, V>
     where S : struct, ISimd<V>
     where V : struct
 {
     private const int TileKeys = AttentionShape.TileKeys;
+    private const int CacheLine = 64;
 
-    /// <summary>Loads the positions from <paramref name="first"/> to before <paramref name="end"/> of the tile at <paramref name="start"/>.</summary>
-    /// <param name="shape">The cache.</param>
-    /// <param name="task">The sequence and the KV head.</param>
-    /// <param name="start">First position of the tile.</param>
-    /// <param name="first">First position to load; columns before it hold no meaning.</param>
-    /// <param name="end">Position after the last to load; columns from it on hold no meaning.</param>
-    /// <param name="keys">Receives <c>[head dim][32]</c>.</param>
-    /// <param name="values">Receives <c>[panel][32][32]</c>.</param>
-    /// <param name="words">Room for <c>[head dim][32]</c>.</param>
-    public static void Load(
-        in AttentionShape shape, in AttentionTask task, int start, int first, int end, float* keys, float* values, uint* words)
+    /// <summary><c>[head dim][32 keys]</c>.</summary>
+    public required float* Keys { get; init; }
+
+    /// <summary><c>[panel][32 keys][32 elements]</c>.</summary>
+    public required float* Values { get; init; }
+
+    /// <summary>What each key's scores are to be multiplied by, where the cache has scales.</summary>
+    public required float* KeyScales { get; init; }
+
+    /// <summary>What each value is to be multiplied by, where the cache has scales.</summary>
+    public required float* ValueScales { get; init; }
+
+    /// <summary>Asks for the tile at <paramref name="start"/>: the processor doesn't see by itself where the next block is.</summary>
+    public static void Prefetch(in AttentionShape shape, in AttentionTask task, int start, int last)
     {
-        uint** rows = stackalloc uint*[TileKeys];
-        shape.FindKeys(task, first, end, rows + (first - start));
-
-        // Elsewhere any address that may be read.
-        new Span<nint>(rows, first - start).Fill((nint)rows[first - start]);
-        new Span<nint>(rows + (end - start), start + TileKeys - end).Fill((nint)rows[first - start]);
-
-        byte** tokens = (byte**)rows + (first - start);
-        values += (first - start) * Panel.Width;
-        switch (shape.Dtype)
+        nint bytes = 2 * shape.HeadBlockBytes;
+        for (int position = start; position < start + TileKeys && position <= last; position += shape.BlockSize)
         {
-            case KvDtype.F32:
-                Transpose(rows, shape.HeadDim, (uint*)keys);
-                CopyValues(tokens, end - first, shape.ValueOffset, shape.HeadDim, values);
-                break;
-            case KvDtype.BF16:
-                // Two elements a word: words change places first, then are taken apart.
-                Transpose(rows, shape.HeadDim / 2, words);
-                Split(words, keys, shape.HeadDim / 2);
-                WidenValues(tokens, end - first, shape.ValueOffset, shape.HeadDim, values);
-                break;
-            default:
-                ReadValues(tokens, end - first, shape.ValueOffset, shape.HeadDim, values);
-                ReadKeys(rows, first - start, end - start, shape.HeadDim, (float*)words);
-                Transpose(rows, shape.HeadDim, (uint*)keys);
-                break;
+            byte* block = shape.Keys(task, position / shape.BlockSize);
+            for (nint line = 0; line < bytes; line += CacheLine)
+            {
+                S.Prefetch(block + line);
+            }
         }
     }
 
-    // Widened first; the addresses become those of the singles.
-    private static void ReadKeys(uint** rows, int first, int end, int headDim, float* singles)
+    /// <summary>Loads just the scales of positions, where the cache has scales.</summary>
+    public void LoadScales(in AttentionShape shape, in AttentionTask task, int start, int first, int end)
     {
-        for (int i = first; i < end; i++)
+        while (shape.Dtype == KvDtype.Int8 && first < end)
         {
-            float* row = singles + (i * headDim);
-            Int8Head<S, V>.Read((byte*)rows[i], 0, headDim, row);
-            rows[i] = (uint*)row;
-        }
-
-        new Span<nint>(rows, first).Fill((nint)rows[first]);
-        new Span<nint>(rows + end, TileKeys - end).Fill((nint)rows[first]);
-    }
-
-    private static void ReadValues(byte** rows, int count, nint offset, int headDim, float* destination)
-    {
-        for (int first = 0; first < headDim; first += Panel.Width)
-        {
-            int end = Math.Min(first + Panel.Width, headDim);
-            for (int row = 0; row < count; row++)
-            {
-                Int8Head<S, V>.Read(rows[row] + offset, first, end, destination + (row * Panel.Width));
-            }
-
-            destination += Panel.Width * TileKeys;
+            int block = first / shape.BlockSize;
+            int slot = first - (block * shape.BlockSize);
+            int count = Math.Min(shape.BlockSize - slot, end - first);
+            float* scales = (float*)shape.Keys(task, block) + slot;
+            uint bytes = (uint)count * sizeof(float);
+            Unsafe.CopyBlock(KeyScales + first - start, scales, bytes);
+            Unsafe.CopyBlock(ValueScales + first - start, (byte*)scales + shape.HeadBlockBytes, bytes);
+            first += count;
         }
     }
 
-    private static void Transpose(uint** rows, int words, uint* destination)
+    /// <summary>
+    /// Loads the positions from <paramref name="first"/> to before <paramref name="end"/> of the tile at <paramref name="start"/>, without their scales; the others'
+    /// columns hold no meaning.
+    /// </summary>
+    public void Load(in AttentionShape shape, in AttentionTask task, int start, int first, int end)
     {
-        int word = 0;
-        for (; word + S.Lanes <= words; word += S.Lanes)
+        while (first < end)
         {
-            for (int column = 0; column < TileKeys; column += S.Lanes)
+            int block = first / shape.BlockSize;
+            int slot = first - (block * shape.BlockSize);
+            int count = Math.Min(shape.BlockSize - slot, end - first);
+            byte* keys = shape.Keys(task, block);
+            byte* values = keys + shape.HeadBlockBytes;
+            int column = first - start;
+            switch (shape.Dtype)
             {
-                S.TransposeWords(rows + column, word, destination + (word * TileKeys) + column, TileKeys);
+                case KvDtype.F32:
+                    Load<F32Kv<S, V>>(shape, keys, values, slot, count, column);
+                    break;
+                case KvDtype.BF16:
+                    Load<BF16Kv<S, V>>(shape, keys, values, slot, count, column);
+                    break;
+                default:
+                    int integers = HeadBlock.IntegersAt(shape.BlockSize);
+                    Load<Int8Kv<S, V>>(shape, keys + integers, values + integers, slot, count, column);
+                    break;
+            }
+
+            first += count;
+        }
+    }
+
+    private void Load<F>(in AttentionShape shape, byte* keys, byte* values, int slot, int count, int column)
+        where F : struct, IKvFormat<V>
+    {
+        int blockSize = shape.BlockSize;
+        if (blockSize % S.Lanes == 0)
+        {
+            // Whole vectors; what they hold besides is masked later.
+            int before = slot % S.Lanes;
+            LoadKeys<F>(keys + ((slot - before) * F.Bytes), blockSize * F.Bytes, shape.HeadDim, before + count, Keys + column - before);
+        }
+        else
+        {
+            for (int i = 0; i < shape.HeadDim; i++)
+            {
+                float* to = Keys + (i * TileKeys) + column;
+                for (int key = 0; key < count; key++)
+                {
+                    to[key] = F.One(keys + (((i * blockSize) + slot + key) * F.Bytes));
+                }
             }
         }
 
-        for (; word < words; word++)
+        LoadValues<F>(values + (slot * shape.HeadDim * F.Bytes), shape.HeadDim, count, Values + (column * Panel.Width));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void LoadKeys<F>(byte* source, nint stride, int headDim, int count, float* destination)
+        where F : struct, IKvFormat<V>
+    {
+        for (; headDim > 0; headDim--)
         {
-            for (int column = 0; column < TileKeys; column++)
+            for (int key = 0; key < count; key += S.Lanes)
             {
-                destination[(word * TileKeys) + column] = rows[column][word];
+                S.Store(destination + key, F.Vector(source + (key * F.Bytes)));
             }
+
+            source += stride;
+            destination += TileKeys;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Split(uint* words, float* keys, int count)
+    private static void LoadValues<F>(byte* source, int headDim, int count, float* destination)
+        where F : struct, IKvFormat<V>
     {
-        for (; count > 0; count--)
-        {
-            for (int column = 0; column < TileKeys; column += S.Lanes)
-            {
-                S.Store(keys + column, S.LowHalves((byte*)(words + column)));
-                S.Store(keys + TileKeys + column, S.HighHalves((byte*)(words + column)));
-            }
-
-            words += TileKeys;
-            keys += 2 * TileKeys;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyValues(byte** rows, int count, nint offset, int headDim, float* destination)
-    {
+        nint stride = (nint)headDim * F.Bytes;
         int first = 0;
         for (; first + Panel.Width <= headDim; first += Panel.Width)
         {
             // Whole panels without inner bounds.
+            byte* from = source + (first * F.Bytes);
             float* to = destination;
-            for (int row = 0; row < count; row++)
+            for (int key = 0; key < count; key++)
             {
-                float* source = (float*)(rows[row] + offset) + first;
                 for (int i = 0; i < Panel.Width; i += 2 * S.Lanes)
                 {
-                    S.Store(to + i, S.Load(source + i));
-                    S.Store(to + i + S.Lanes, S.Load(source + i + S.Lanes));
+                    S.Store(to + i, F.Vector(from + (i * F.Bytes)));
+                    S.Store(to + i + S.Lanes, F.Vector(from + ((i + S.Lanes) * F.Bytes)));
                 }
 
+                from += stride;
                 to += Panel.Width;
             }
 
             destination += Panel.Width * TileKeys;
         }
 
-        for (int row = 0; row < count; row++)
+        for (int key = 0; key < count; key++)
         {
-            float* source = (float*)(rows[row] + offset) + first;
+            byte* from = source + (key * stride) + (first * F.Bytes);
             for (int i = 0; i < headDim - first; i++)
             {
-                destination[(row * Panel.Width) + i] = source[i];
-            }
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void WidenValues(byte** rows, int count, nint offset, int headDim, float* destination)
-    {
-        int first = 0;
-        for (; first + Panel.Width <= headDim; first += Panel.Width)
-        {
-            // Whole panels without inner bounds.
-            float* to = destination;
-            for (int row = 0; row < count; row++)
-            {
-                ushort* source = (ushort*)(rows[row] + offset) + first;
-                for (int i = 0; i < Panel.Width; i += 2 * S.Lanes)
-                {
-                    S.Store(to + i, S.Widen(source + i));
-                    S.Store(to + i + S.Lanes, S.Widen(source + i + S.Lanes));
-                }
-
-                to += Panel.Width;
-            }
-
-            destination += Panel.Width * TileKeys;
-        }
-
-        for (int row = 0; row < count; row++)
-        {
-            ushort* source = (ushort*)(rows[row] + offset) + first;
-            for (int i = 0; i < headDim - first; i++)
-            {
-                destination[(row * Panel.Width) + i] = Bfloat16.ToSingle(source[i]);
+                destination[(key * Panel.Width) + i] = F.One(from + (i * F.Bytes));
             }
         }
     }

@@ -47,18 +47,6 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> HighNibbles(byte* source) => Vector128.ConvertToSingle((Bytes(source) >> 4) - Vector128.Create(8));
 
-    public static void TransposeWords(uint** rows, int first, uint* destination, int stride)
-    {
-        for (int row = 0; row < Lanes; row++)
-        {
-            uint* source = rows[row] + first;
-            for (int i = 0; i < Lanes; i++)
-            {
-                destination[(i * stride) + row] = source[i];
-            }
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* address)
     {

@@ -65,6 +65,21 @@ internal static unsafe class Softmax<S, V>
         }
     }
 
+    /// <summary>Multiplies rows of 32 numbers by what each column is to be multiplied by.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* scores, int rows, float* scales)
+    {
+        for (; rows > 0; rows--)
+        {
+            for (int key = 0; key < TileKeys; key += S.Lanes)
+            {
+                S.Store(scores + key, S.Multiply(S.Load(scores + key), S.Load(scales + key)));
+            }
+
+            scores += TileKeys;
+        }
+    }
+
     /// <summary>Gives the keys before <paramref name="low"/> and from <paramref name="high"/> on a score of minus infinity: no weight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Mask(float* scores, int low, int high)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using LlmCluster.Inference.Cpu.Kernels;
 using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Inference.KvCache;
@@ -54,9 +53,15 @@ internal sealed unsafe class RotaryStep(CpuModel model, CpuKvBlockStore store, B
             }
 
             int block = plan.Blocks[row.FirstBlock + (row.Position / layout.BlockSize)];
-            byte* key = _pool + ((nint)block * layout.LayerBlockBytes) + ((nint)(row.Position % layout.BlockSize) * layout.TokenBytes);
-            Store(keys, key, layout);
-            Store(values + _weights.QueryKeyValue.Offset(LayerWeights.Value), key + ((nint)layout.BlockSize * layout.TokenBytes), layout);
+            byte* cell = _pool + ((nint)block * layout.LayerBlockBytes);
+            float* value = values + _weights.QueryKeyValue.Offset(LayerWeights.Value);
+            int slot = row.Position % layout.BlockSize;
+            for (int offset = 0; offset < config.KvHeads * headDim; offset += headDim)
+            {
+                HeadBlock.WriteKey(layout, cell, slot, keys + offset);
+                HeadBlock.WriteValue(layout, cell + layout.HeadBlockBytes, slot, value + offset);
+                cell += 2 * layout.HeadBlockBytes;
+            }
         }
     }
 
@@ -69,27 +74,5 @@ internal sealed unsafe class RotaryStep(CpuModel model, CpuKvBlockStore store, B
 
         int half = model.Rotary.Half;
         model.Kernels.Rotate(head, angles, angles + half, half, scale);
-    }
-
-    // All heads of a token.
-    private static void Store(float* source, byte* destination, KvLayout layout)
-    {
-        int count = layout.KvHeads * layout.HeadDim;
-        switch (layout.Dtype)
-        {
-            case KvDtype.F32:
-                Unsafe.CopyBlock(destination, source, (uint)count * sizeof(float));
-                break;
-            case KvDtype.BF16:
-                Bfloat16.Narrow(source, (ushort*)destination, count);
-                break;
-            default:
-                for (int head = 0; head < layout.KvHeads; head++)
-                {
-                    Int8Head.Write(source + (head * layout.HeadDim), layout.HeadDim, destination + (head * layout.HeadBytes));
-                }
-
-                break;
-        }
     }
 }
