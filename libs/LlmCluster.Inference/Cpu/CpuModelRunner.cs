@@ -131,7 +131,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     {
         LayerWeights weights = _model.Layers[layer];
         float* rows = _workspace.Residual + ((nint)chunk.FirstRow * _workspace.HiddenStride);
-        _left.SetNorm(rows, _workspace.HiddenStride, chunk.Rows, Config.HiddenSize, weights.InputNorm);
+        _left.SetNorm(rows, _workspace.HiddenStride, chunk.Rows, weights.InputNorm, weights.QueryKeyValue);
         _left.RunOn(_team);
         _gemm.Set(chunk.Rows, weights.QueryKeyValue, _workspace.QueryKeyValue, _workspace.QueryKeyValueStride, bias: weights.Bias);
         _gemm.RunOn(_team);
@@ -144,16 +144,16 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     {
         LayerWeights weights = _model.Layers[layer];
         _attention.RunOn(_team);
-        _left.SetPlain(_workspace.Attention, _workspace.AttentionStride, count, weights.AttentionOutput.Depth);
+        _left.SetPlain(_workspace.Attention, _workspace.AttentionStride, count, weights.AttentionOutput);
         _left.RunOn(_team);
         _gemm.Set(count, weights.AttentionOutput, rows, _workspace.HiddenStride, accumulate: true);
         _gemm.RunOn(_team);
 
-        _left.SetNorm(rows, _workspace.HiddenStride, count, Config.HiddenSize, weights.PostAttentionNorm);
+        _left.SetNorm(rows, _workspace.HiddenStride, count, weights.PostAttentionNorm, weights.GateUp);
         _left.RunOn(_team);
         _gemm.Set(count, weights.GateUp, _workspace.GateUp, _workspace.GateUpStride);
         _gemm.RunOn(_team);
-        _left.SetGate(_workspace.GateUp, _workspace.GateUpStride, count, Config.IntermediateSize, weights.GateUp.Offset(LayerWeights.Up));
+        _left.SetGate(_workspace.GateUp, _workspace.GateUpStride, count, weights.GateUp.Offset(LayerWeights.Up), weights.Down);
         _left.RunOn(_team);
         _gemm.Set(count, weights.Down, rows, _workspace.HiddenStride, accumulate: true);
         _gemm.RunOn(_team);
@@ -174,7 +174,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         {
             int rows = Math.Min(_workspace.MaxLogitRows, count - first);
             float* selected = _workspace.Selected + ((nint)first * _workspace.HiddenStride);
-            _left.SetNorm(selected, _workspace.HiddenStride, rows, Config.HiddenSize, _model.FinalNorm);
+            _left.SetNorm(selected, _workspace.HiddenStride, rows, _model.FinalNorm, _model.Head);
             _left.RunOn(_team);
             _gemm.Set(rows, _model.Head, _workspace.Logits, _workspace.LogitStride);
             _gemm.RunOn(_team);

@@ -33,7 +33,7 @@ internal sealed unsafe class Workspace : IDisposable
         AttentionStride = Stride(Panel.RoundUp(queries));
         GateUpStride = Stride(layer.GateUp.Width);
         RowStride = Stride(Panel.RoundUp(Math.Max(config.HiddenSize, config.IntermediateSize)));
-        _leftWidth = Math.Max(Math.Max(config.HiddenSize, config.IntermediateSize), queries);
+        _leftWidth = Panel.RoundUp(Math.Max(Math.Max(config.HiddenSize, config.IntermediateSize), queries));
         LogitStride = model.Head.Width;
         long fittingRows = MaxLogitBytes / sizeof(float) / LogitStride;
         MaxLogitRows = (int)Math.Clamp(fittingRows / model.Kernels.TileRows, 1, MaxChunkRows / model.Kernels.TileRows) * model.Kernels.TileRows;

@@ -37,13 +37,15 @@ public sealed unsafe class GemmTests
             using var product = new Product(random, isa, dtype, depth, columns);
             float[] left = Numbers(random, rows * depth);
 
+            float[] operand = product.IsQuantized ? [.. Groups(left, depth).SelectMany(QuantizedTo16Bits)] : left;
+
             float[] actual = product.Run(left, rows, start, piece: random.Next(1, 5));
 
             for (int row = 0; row < rows; row++)
             {
                 for (int column = 0; column < columns; column++)
                 {
-                    (double expected, double magnitude) = product.Expected(left, row, column, start);
+                    (double expected, double magnitude) = product.Expected(operand, row, column, start);
                     double error = Math.Abs(expected - actual[(row * product.Stride) + column]);
                     Assert.True(error <= 1e-5 * magnitude, $"{rows}×{depth}×{columns}: ({row}, {column}) is off by {error}.");
                 }
@@ -82,6 +84,22 @@ public sealed unsafe class GemmTests
         Assert.All(result.Chunk(product.Stride), row => Assert.All(row[33..64], value => Assert.Equal(0f, value)));
     }
 
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Numbers_that_are_not_finite_do_not_vanish(CpuIsa isa, WeightDtype dtype)
+    {
+        var random = new Random(14);
+        using var product = new Product(random, isa, dtype, depth: 70, columns: 40);
+        foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        {
+            float[] left = Numbers(random, 3 * 70);
+            left[70 + 67] = bad;
+            float[] result = product.Run(left, 3, Start.Zero, piece: 1);
+            Assert.All(Enumerable.Range(0, 40), column => Assert.False(float.IsFinite(result[product.Stride + column])));
+            Assert.All(Enumerable.Range(0, 40), column => Assert.True(float.IsFinite(result[column]) && float.IsFinite(result[(2 * product.Stride) + column])));
+        }
+    }
+
     private static float[] Numbers(Random random, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))];
 
@@ -90,6 +108,13 @@ public sealed unsafe class GemmTests
     private static IEnumerable<float> QuantizedTo8Bits(float[] group)
     {
         float scale = group.Max(Math.Abs) / 127;
+        return group.Select(number => MathF.Round(number / scale) * scale);
+    }
+
+    // The left operand of a product with integers.
+    private static IEnumerable<float> QuantizedTo16Bits(float[] group)
+    {
+        float scale = group.Max(Math.Abs) / 32767;
         return group.Select(number => MathF.Round(number / scale) * scale);
     }
 
@@ -134,6 +159,8 @@ public sealed unsafe class GemmTests
 
         public int Stride { get; }
 
+        public bool IsQuantized => _matrix.IsQuantized;
+
         public (double Sum, double Magnitude) Expected(float[] left, int row, int column, Start start)
         {
             double sum = start switch { Start.Zero => 0, Start.Bias => _bias[column], _ => Before(row, column) };
@@ -159,7 +186,7 @@ public sealed unsafe class GemmTests
                 }
             }
 
-            var packed = new float[rows * _depth];
+            var packed = new float[rows * _matrix.LeftWidth];
             var scratch = new byte[_kernels.GemmScratchBytes];
             fixed (float* from = left, to = packed, c = result, bias = _bias)
             fixed (byte* memory = scratch)
@@ -167,7 +194,7 @@ public sealed unsafe class GemmTests
                 for (int row = 0; row < rows; row += _kernels.TileRows)
                 {
                     int count = Math.Min(_kernels.TileRows, rows - row);
-                    TilePacking.Transpose(from + (row * _depth), _depth, count, _depth, to + (row * _depth), count);
+                    _kernels.PackLeft(from + (row * _depth), _depth, count, _matrix, to + (row * _matrix.LeftWidth));
                 }
 
                 var call = new GemmCall

@@ -41,12 +41,25 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
     public static Vector256<float> SignedBytes(byte* source) => Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32((sbyte*)source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LowNibbles(byte* source) =>
-        Avx.ConvertToVector256Single(Avx2.Subtract(Avx2.And(Avx2.ConvertToVector256Int32(source), Vector256.Create(15)), Vector256.Create(8)));
+    public static Vector256<float> BytePairs(byte* source) => Avx2.ConvertToVector256Int16((sbyte*)source).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> HighNibbles(byte* source) =>
-        Avx.ConvertToVector256Single(Avx2.Subtract(Avx2.ShiftRightLogical(Avx2.ConvertToVector256Int32(source), 4), Vector256.Create(8)));
+    public static Vector256<float> LowNibblePairs(byte* source) =>
+        Avx2.And(Avx2.ConvertToVector256Int16(source), Vector256.Create((short)15)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> HighNibblePairs(byte* source) => Avx2.ShiftRightLogical(Avx2.ConvertToVector256Int16(source), 4).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> AddPairProducts(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Avx2.Add(Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()), c.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> PackPairs(Vector256<float> low, Vector256<float> high) =>
+        ((Avx.ConvertToVector256Int32(low) & Vector256.Create(0xFFFF)) | (Avx.ConvertToVector256Int32(high) << 16)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> IntegersToSingles(Vector256<float> integers) => Avx.ConvertToVector256Single(integers.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* address) => Sse.Prefetch0(address);

@@ -7,9 +7,6 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// <summary>16 lanes, 32 registers: a tile of 12 rows × 2 vectors takes 24 of them for its sums.</summary>
 internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
 {
-    // What the 16 values of half a byte stand for; a permutation looks at the lower four bits of an index alone.
-    private static Vector512<float> Nibbles => Vector512.Create(-8f, -7f, -6f, -5f, -4f, -3f, -2f, -1f, 0f, 1f, 2f, 3f, 4f, 5f, 6f, 7f);
-
     public static int Lanes => 16;
 
     public static int TileRows => 12;
@@ -45,12 +42,24 @@ internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
         Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Sse2.LoadVector128((sbyte*)source)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LowNibbles(byte* source) =>
-        Avx512F.PermuteVar16x32(Nibbles, Avx512F.ConvertToVector512Int32(Sse2.LoadVector128(source)));
+    public static Vector512<float> BytePairs(byte* source) => Shorts(source).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> HighNibbles(byte* source) =>
-        Avx512F.PermuteVar16x32(Nibbles, Avx512F.ShiftRightLogical(Avx512F.ConvertToVector512Int32(Sse2.LoadVector128(source)), 4));
+    public static Vector512<float> LowNibblePairs(byte* source) => (BytesAsShorts(source) & Vector512.Create((short)15)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> HighNibblePairs(byte* source) => Avx512BW.ShiftRightLogical(BytesAsShorts(source), 4).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> AddPairProducts(Vector512<float> a, Vector512<float> b, Vector512<float> c) =>
+        Avx512F.Add(Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()), c.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> PackPairs(Vector512<float> low, Vector512<float> high) =>
+        ((Avx512F.ConvertToVector512Int32(low) & Vector512.Create(0xFFFF)) | (Avx512F.ConvertToVector512Int32(high) << 16)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> IntegersToSingles(Vector512<float> integers) => Avx512F.ConvertToVector512Single(integers.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* address) => Sse.Prefetch0(address);
@@ -101,4 +110,10 @@ internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Vector512<float> value) => Avx2Simd.Largest(Avx.Max(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> Shorts(byte* source) => Avx512BW.ConvertToVector512Int16(Avx.LoadVector256((sbyte*)source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> BytesAsShorts(byte* source) => Avx512BW.ConvertToVector512Int16(Avx.LoadVector256(source));
 }

@@ -26,6 +26,9 @@ internal abstract unsafe class CpuKernels
     /// <inheritdoc cref="Gemm{S, V}.Run"/>
     public abstract void Gemm(in GemmCall call, int firstPanel, int endPanel, byte* scratch);
 
+    /// <summary>Packs up to <see cref="TileRows"/> rows as a tile of the left operand of a product with <paramref name="weights"/>.</summary>
+    public abstract void PackLeft(float* source, nint stride, int rows, PackedMatrix weights, float* left);
+
     /// <inheritdoc cref="Attention{S, V}.Run"/>
     public abstract void Attention(in AttentionShape shape, in AttentionTask task, byte* scratch);
 
@@ -55,6 +58,18 @@ internal sealed unsafe class CpuKernels<S, V> : CpuKernels
 
     public override void Gemm(in GemmCall call, int firstPanel, int endPanel, byte* scratch) =>
         Gemm<S, V>.Run(call, firstPanel, endPanel, scratch);
+
+    public override void PackLeft(float* source, nint stride, int rows, PackedMatrix weights, float* left)
+    {
+        if (weights.IsQuantized)
+        {
+            QuantizedLeft<S, V>.Pack(source, stride, rows, weights.Depth, left);
+        }
+        else
+        {
+            TilePacking.Transpose(source, stride, rows, weights.Depth, left, rows);
+        }
+    }
 
     public override void Attention(in AttentionShape shape, in AttentionTask task, byte* scratch) =>
         Attention<S, V>.Run(shape, task, scratch);

@@ -41,10 +41,10 @@ internal static unsafe class Gemm<S, V>
                 Run<BF16Panel<S, V>>(call, first, end, accumulate, scratch);
                 break;
             case WeightDtype.Q8:
-                Run<Q8Panel<S, V>>(call, first, end, accumulate, scratch);
+                Quantized<Q8Panel<S, V>>(call, first, end, accumulate);
                 break;
             case WeightDtype.Q4:
-                Run<Q4Panel<S, V>>(call, first, end, accumulate, scratch);
+                Quantized<Q4Panel<S, V>>(call, first, end, accumulate);
                 break;
             default:
                 throw new InvalidOperationException($"There is no product with weights in {call.Weights.Dtype}.");
@@ -97,7 +97,7 @@ internal static unsafe class Gemm<S, V>
             int depth = Math.Min(BlockDepth, weights.Depth - k);
             for (int panel = first; panel < end; panel++)
             {
-                byte* block = weights.Pointer + (panel * weights.PanelBytes) + Start<F>(k);
+                byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
                 Tiles<F>(call, block, panel, k, depth, accumulate || k > 0);
             }
         }
@@ -112,16 +112,9 @@ internal static unsafe class Gemm<S, V>
             int depth = Math.Min(BlockDepth, weights.Depth - k);
             for (int panel = first; panel < end; panel++)
             {
-                byte* block = weights.Pointer + (panel * weights.PanelBytes) + Start<F>(k);
+                byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
                 Expand<F>(block, (float*)scratch, depth);
-                if (!F.IsScaled)
-                {
-                    Tiles<F32Panel<S, V>>(call, scratch, panel, k, depth, accumulate || k > 0);
-                }
-                else
-                {
-                    ScaledTiles(call, scratch, block, QuantizedGroup.Bytes(F.Stride), panel, k, depth, accumulate || k > 0);
-                }
+                Tiles<F32Panel<S, V>>(call, scratch, panel, k, depth, accumulate || k > 0);
             }
         }
     }
@@ -136,23 +129,23 @@ internal static unsafe class Gemm<S, V>
         }
     }
 
-    // Of a block that is expanded, while its scales are where they were.
-    private static void ScaledTiles(in GemmCall call, byte* expanded, byte* scales, int groupBytes, int panel, int k, int depth, bool accumulate)
+    // Widening integers takes two operations for many products: a panel is widened for each tile anew.
+    private static void Quantized<F>(in GemmCall call, int first, int end, bool accumulate)
+        where F : struct, IQuantizedPanel<V>
     {
-        for (int row = 0; row < call.Rows; row += S.TileRows)
+        PackedMatrix weights = call.Weights;
+        for (int panel = first; panel < end; panel++)
         {
-            int rows = Math.Min(S.TileRows, call.Rows - row);
-            float* left = Left(call, row, rows, k);
-            float* result = Result(call, row, panel);
-            byte* steps = expanded;
-            byte* group = scales;
-            for (int at = 0; at < depth; at += QuantizedGroup.Depth)
+            for (int row = 0; row < call.Rows; row += S.TileRows)
             {
-                int count = Math.Min(QuantizedGroup.Depth, depth - at);
-                GemmTile<S, V>.RunGroup<WidenedPanel<S, V>, PackedLeft>(
-                    rows, left + ((nint)at * rows), steps, (float*)group, count, result, call.Stride, accumulate || at > 0);
-                steps += QuantizedGroup.Depth * Panel.Width * sizeof(float);
-                group += groupBytes;
+                QuantizedTile<S, V>.Run<F>(
+                    Math.Min(S.TileRows, call.Rows - row),
+                    call.Left + ((nint)row * weights.LeftWidth),
+                    weights.Pointer + (panel * weights.PanelBytes),
+                    QuantizedGroup.Count(weights.Depth),
+                    Result(call, row, panel),
+                    call.Stride,
+                    accumulate);
             }
         }
     }
@@ -161,31 +154,20 @@ internal static unsafe class Gemm<S, V>
 
     private static float* Result(in GemmCall call, int row, int panel) => call.Result + ((nint)row * call.Stride) + (panel * Panel.Width);
 
-    // Where the group begins whose first step is k.
-    private static nint Start<F>(int k)
-        where F : struct, IPanelFormat<V> =>
-        F.IsScaled ? (nint)(k / QuantizedGroup.Depth) * QuantizedGroup.Bytes(F.Stride) : (nint)k * F.Stride;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Expand<F>(byte* source, float* destination, int depth)
         where F : struct, IPanelFormat<V>
     {
-        while (depth > 0)
+        for (; depth > 0; depth--)
         {
-            source += F.ScaleBytes;
-            int steps = F.IsScaled ? Math.Min(depth, QuantizedGroup.Depth) : depth;
-            depth -= steps;
-            for (; steps > 0; steps--)
+            for (int column = 0; column < Panel.Half; column += S.Lanes)
             {
-                for (int column = 0; column < Panel.Half; column += S.Lanes)
-                {
-                    S.Store(destination + column, F.Low(source + (column * F.ColumnBytes)));
-                    S.Store(destination + column + Panel.Half, F.High(source + (column * F.ColumnBytes)));
-                }
-
-                source += F.Stride;
-                destination += Panel.Width;
+                S.Store(destination + column, F.Low(source + (column * F.ColumnBytes)));
+                S.Store(destination + column + Panel.Half, F.High(source + (column * F.ColumnBytes)));
             }
+
+            source += F.Stride;
+            destination += Panel.Width;
         }
     }
 

@@ -4,8 +4,8 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 internal unsafe struct GemmCall
 {
     /// <summary>
-    /// Left operand as tiles of <see cref="CpuKernels.TileRows"/> rows, the last with what remains; each tile is
-    /// <c>[k][rows]</c>.
+    /// Left operand as tiles of <see cref="CpuKernels.TileRows"/> rows, the last with what remains, <see cref="PackedMatrix.LeftWidth"/> floats a row. Each tile
+    /// is <c>[k][rows]</c>, or as <see cref="QuantizedLeft{S, V}"/> says where weights are integers.
     /// </summary>
     public float* Left;
 

@@ -5,8 +5,7 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// <summary>
 /// The register tile: rows × 2 vectors of C, summed over k one step after the other with one multiply-add a step. That
 /// order is the same for every number of rows, and a sum that is stored and loaded between two ranges of k keeps its
-/// bits, so an output's bits depend on its row and column alone. Where weights have scales, each group of steps is summed from zero, and its sum
-/// added to C with one multiply-add by the scale.
+/// bits, so an output's bits depend on its row and column alone.
 /// </summary>
 internal static unsafe class GemmTile<S, V>
     where S : struct, ISimd<V>
@@ -24,76 +23,47 @@ internal static unsafe class GemmTile<S, V>
         where F : struct, IPanelFormat<V>
         where L : struct, ILeftLayout
     {
-        if (!F.IsScaled)
-        {
-            RunGroup<F, L>(rows, left, panel, null, depth, result, stride, accumulate);
-            return;
-        }
-
-        for (; depth > 0; depth -= QuantizedGroup.Depth)
-        {
-            RunGroup<F, L>(rows, left, panel + F.ScaleBytes, (float*)panel, Math.Min(depth, QuantizedGroup.Depth), result, stride, accumulate);
-            left += QuantizedGroup.Depth * L.KStride(rows);
-            panel += QuantizedGroup.Bytes(F.Stride);
-            accumulate = true;
-        }
-    }
-
-    /// <summary>Runs a tile over steps of a panel that share a scale.</summary>
-    /// <param name="rows">Rows of the tile.</param>
-    /// <param name="left">Left operand, laid out as <typeparamref name="L"/> says.</param>
-    /// <param name="steps">Right operand, its scales apart.</param>
-    /// <param name="scales">A scale for each column, by which the sums are multiplied; or null.</param>
-    /// <param name="depth">Steps in k.</param>
-    /// <param name="result">First element of C.</param>
-    /// <param name="stride">Floats from one row of C to the next.</param>
-    /// <param name="accumulate">Whether to add to what C holds.</param>
-    public static void RunGroup<F, L>(int rows, float* left, byte* steps, float* scales, int depth, float* result, int stride, bool accumulate)
-        where F : struct, IPanelFormat<V>
-        where L : struct, ILeftLayout
-    {
         for (int column = 0; column < Panel.Half; column += S.Lanes)
         {
-            byte* right = steps + (column * F.ColumnBytes);
-            float* scale = F.IsScaled ? scales + column : null;
+            byte* right = panel + (column * F.ColumnBytes);
             float* c = result + column;
             switch (rows)
             {
                 case 1:
-                    Tile<F, L, Rows1>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows1>(left, right, depth, c, stride, accumulate);
                     break;
                 case 2:
-                    Tile<F, L, Rows2>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows2>(left, right, depth, c, stride, accumulate);
                     break;
                 case 3:
-                    Tile<F, L, Rows3>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows3>(left, right, depth, c, stride, accumulate);
                     break;
                 case 4:
-                    Tile<F, L, Rows4>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows4>(left, right, depth, c, stride, accumulate);
                     break;
                 case 5:
-                    Tile<F, L, Rows5>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows5>(left, right, depth, c, stride, accumulate);
                     break;
                 case 6:
-                    Tile<F, L, Rows6>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows6>(left, right, depth, c, stride, accumulate);
                     break;
                 case 7:
-                    Tile<F, L, Rows7>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows7>(left, right, depth, c, stride, accumulate);
                     break;
                 case 8:
-                    Tile<F, L, Rows8>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows8>(left, right, depth, c, stride, accumulate);
                     break;
                 case 9:
-                    Tile<F, L, Rows9>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows9>(left, right, depth, c, stride, accumulate);
                     break;
                 case 10:
-                    Tile<F, L, Rows10>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows10>(left, right, depth, c, stride, accumulate);
                     break;
                 case 11:
-                    Tile<F, L, Rows11>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows11>(left, right, depth, c, stride, accumulate);
                     break;
                 case 12:
-                    Tile<F, L, Rows12>(left, right, scale, depth, c, stride, accumulate);
+                    Tile<F, L, Rows12>(left, right, depth, c, stride, accumulate);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(rows), rows, "A tile has 1 to 12 rows.");
@@ -101,21 +71,9 @@ internal static unsafe class GemmTile<S, V>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<F>(float* c, V sum, V scale, bool accumulate)
-        where F : struct, IPanelFormat<V>
-    {
-        if (F.IsScaled)
-        {
-            sum = S.MultiplyAdd(scale, sum, accumulate ? S.Load(c) : default);
-        }
-
-        S.Store(c, sum);
-    }
-
     // Compiled at full optimisation at once: the first prompt must not run the unoptimised tier.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<F, L, R>(float* left, byte* right, float* scales, nint depth, float* result, nint stride, bool accumulate)
+    private static void Tile<F, L, R>(float* left, byte* right, nint depth, float* result, nint stride, bool accumulate)
         where F : struct, IPanelFormat<V>
         where L : struct, ILeftLayout
         where R : struct, IRowCount
@@ -133,7 +91,7 @@ internal static unsafe class GemmTile<S, V>
         V low10 = default, high10 = default;
         V low11 = default, high11 = default;
         float* c = result;
-        if (accumulate && !F.IsScaled)
+        if (accumulate)
         {
             low0 = S.Load(c);
             high0 = S.Load(c + Panel.Half);
@@ -307,85 +265,83 @@ internal static unsafe class GemmTile<S, V>
         }
 
         c = result;
-        V lowScale = F.IsScaled ? S.Load(scales) : default;
-        V highScale = F.IsScaled ? S.Load(scales + Panel.Half) : default;
-        Put<F>(c, low0, lowScale, accumulate);
-        Put<F>(c + Panel.Half, high0, highScale, accumulate);
+        S.Store(c, low0);
+        S.Store(c + Panel.Half, high0);
         if (R.Value > 1)
         {
             c += stride;
-            Put<F>(c, low1, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high1, highScale, accumulate);
+            S.Store(c, low1);
+            S.Store(c + Panel.Half, high1);
         }
 
         if (R.Value > 2)
         {
             c += stride;
-            Put<F>(c, low2, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high2, highScale, accumulate);
+            S.Store(c, low2);
+            S.Store(c + Panel.Half, high2);
         }
 
         if (R.Value > 3)
         {
             c += stride;
-            Put<F>(c, low3, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high3, highScale, accumulate);
+            S.Store(c, low3);
+            S.Store(c + Panel.Half, high3);
         }
 
         if (R.Value > 4)
         {
             c += stride;
-            Put<F>(c, low4, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high4, highScale, accumulate);
+            S.Store(c, low4);
+            S.Store(c + Panel.Half, high4);
         }
 
         if (R.Value > 5)
         {
             c += stride;
-            Put<F>(c, low5, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high5, highScale, accumulate);
+            S.Store(c, low5);
+            S.Store(c + Panel.Half, high5);
         }
 
         if (R.Value > 6)
         {
             c += stride;
-            Put<F>(c, low6, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high6, highScale, accumulate);
+            S.Store(c, low6);
+            S.Store(c + Panel.Half, high6);
         }
 
         if (R.Value > 7)
         {
             c += stride;
-            Put<F>(c, low7, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high7, highScale, accumulate);
+            S.Store(c, low7);
+            S.Store(c + Panel.Half, high7);
         }
 
         if (R.Value > 8)
         {
             c += stride;
-            Put<F>(c, low8, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high8, highScale, accumulate);
+            S.Store(c, low8);
+            S.Store(c + Panel.Half, high8);
         }
 
         if (R.Value > 9)
         {
             c += stride;
-            Put<F>(c, low9, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high9, highScale, accumulate);
+            S.Store(c, low9);
+            S.Store(c + Panel.Half, high9);
         }
 
         if (R.Value > 10)
         {
             c += stride;
-            Put<F>(c, low10, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high10, highScale, accumulate);
+            S.Store(c, low10);
+            S.Store(c + Panel.Half, high10);
         }
 
         if (R.Value > 11)
         {
             c += stride;
-            Put<F>(c, low11, lowScale, accumulate);
-            Put<F>(c + Panel.Half, high11, highScale, accumulate);
+            S.Store(c, low11);
+            S.Store(c + Panel.Half, high11);
         }
     }
 }

@@ -28,25 +28,6 @@ internal static unsafe class GemmWideTile<S, V>
     public static void Run<F>(int rows, float* left, byte* panels, nint panelBytes, int depth, float* result, int stride, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
-        if (!F.IsScaled)
-        {
-            RunGroup<F>(rows, left, panels, panelBytes, depth, result, stride, accumulate);
-            return;
-        }
-
-        for (; depth > 0; depth -= QuantizedGroup.Depth)
-        {
-            RunGroup<F>(rows, left, panels, panelBytes, Math.Min(depth, QuantizedGroup.Depth), result, stride, accumulate);
-            left += QuantizedGroup.Depth * rows;
-            panels += QuantizedGroup.Bytes(F.Stride);
-            accumulate = true;
-        }
-    }
-
-    // Steps that share their scales.
-    private static void RunGroup<F>(int rows, float* left, byte* panels, nint panelBytes, int depth, float* result, int stride, bool accumulate)
-        where F : struct, IPanelFormat<V>
-    {
         switch (rows)
         {
             case 1:
@@ -70,23 +51,7 @@ internal static unsafe class GemmWideTile<S, V>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* PairStart<F>(byte* panels, nint panelBytes, int pair)
         where F : struct, IPanelFormat<V> =>
-        panels + ((pair * S.Lanes / Panel.Half) * panelBytes) + F.ScaleBytes + (pair * S.Lanes % Panel.Half * F.ColumnBytes);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float* PairScales(byte* panels, nint panelBytes, int pair) =>
-        (float*)(panels + ((pair * S.Lanes / Panel.Half) * panelBytes)) + (pair * S.Lanes % Panel.Half);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<F>(float* c, V sum, float* scale, bool accumulate)
-        where F : struct, IPanelFormat<V>
-    {
-        if (F.IsScaled)
-        {
-            sum = S.MultiplyAdd(S.Load(scale), sum, accumulate ? S.Load(c) : default);
-        }
-
-        S.Store(c, sum);
-    }
+        panels + ((pair * S.Lanes / Panel.Half) * panelBytes) + (pair * S.Lanes % Panel.Half * F.ColumnBytes);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<F, R>(float* left, byte* panels, nint panelBytes, nint depth, float* result, nint stride, bool accumulate)
@@ -105,7 +70,7 @@ internal static unsafe class GemmWideTile<S, V>
         V low21 = default, high21 = default;
         V low22 = default, high22 = default;
         V low23 = default, high23 = default;
-        if (accumulate && !F.IsScaled)
+        if (accumulate)
         {
             low00 = S.Load(result + Column(0));
             high00 = S.Load(result + Column(0) + Panel.Half);
@@ -225,36 +190,36 @@ internal static unsafe class GemmWideTile<S, V>
             left += R.Value;
         }
 
-        Put<F>(result + Column(0), low00, PairScales(panels, panelBytes, 0), accumulate);
-        Put<F>(result + Column(0) + Panel.Half, high00, PairScales(panels, panelBytes, 0) + Panel.Half, accumulate);
-        Put<F>(result + Column(1), low01, PairScales(panels, panelBytes, 1), accumulate);
-        Put<F>(result + Column(1) + Panel.Half, high01, PairScales(panels, panelBytes, 1) + Panel.Half, accumulate);
-        Put<F>(result + Column(2), low02, PairScales(panels, panelBytes, 2), accumulate);
-        Put<F>(result + Column(2) + Panel.Half, high02, PairScales(panels, panelBytes, 2) + Panel.Half, accumulate);
-        Put<F>(result + Column(3), low03, PairScales(panels, panelBytes, 3), accumulate);
-        Put<F>(result + Column(3) + Panel.Half, high03, PairScales(panels, panelBytes, 3) + Panel.Half, accumulate);
+        S.Store(result + Column(0), low00);
+        S.Store(result + Column(0) + Panel.Half, high00);
+        S.Store(result + Column(1), low01);
+        S.Store(result + Column(1) + Panel.Half, high01);
+        S.Store(result + Column(2), low02);
+        S.Store(result + Column(2) + Panel.Half, high02);
+        S.Store(result + Column(3), low03);
+        S.Store(result + Column(3) + Panel.Half, high03);
         if (R.Value > 1)
         {
-            Put<F>(result + stride + Column(0), low10, PairScales(panels, panelBytes, 0), accumulate);
-            Put<F>(result + stride + Column(0) + Panel.Half, high10, PairScales(panels, panelBytes, 0) + Panel.Half, accumulate);
-            Put<F>(result + stride + Column(1), low11, PairScales(panels, panelBytes, 1), accumulate);
-            Put<F>(result + stride + Column(1) + Panel.Half, high11, PairScales(panels, panelBytes, 1) + Panel.Half, accumulate);
-            Put<F>(result + stride + Column(2), low12, PairScales(panels, panelBytes, 2), accumulate);
-            Put<F>(result + stride + Column(2) + Panel.Half, high12, PairScales(panels, panelBytes, 2) + Panel.Half, accumulate);
-            Put<F>(result + stride + Column(3), low13, PairScales(panels, panelBytes, 3), accumulate);
-            Put<F>(result + stride + Column(3) + Panel.Half, high13, PairScales(panels, panelBytes, 3) + Panel.Half, accumulate);
+            S.Store(result + stride + Column(0), low10);
+            S.Store(result + stride + Column(0) + Panel.Half, high10);
+            S.Store(result + stride + Column(1), low11);
+            S.Store(result + stride + Column(1) + Panel.Half, high11);
+            S.Store(result + stride + Column(2), low12);
+            S.Store(result + stride + Column(2) + Panel.Half, high12);
+            S.Store(result + stride + Column(3), low13);
+            S.Store(result + stride + Column(3) + Panel.Half, high13);
         }
 
         if (R.Value > 2)
         {
-            Put<F>(result + (2 * stride) + Column(0), low20, PairScales(panels, panelBytes, 0), accumulate);
-            Put<F>(result + (2 * stride) + Column(0) + Panel.Half, high20, PairScales(panels, panelBytes, 0) + Panel.Half, accumulate);
-            Put<F>(result + (2 * stride) + Column(1), low21, PairScales(panels, panelBytes, 1), accumulate);
-            Put<F>(result + (2 * stride) + Column(1) + Panel.Half, high21, PairScales(panels, panelBytes, 1) + Panel.Half, accumulate);
-            Put<F>(result + (2 * stride) + Column(2), low22, PairScales(panels, panelBytes, 2), accumulate);
-            Put<F>(result + (2 * stride) + Column(2) + Panel.Half, high22, PairScales(panels, panelBytes, 2) + Panel.Half, accumulate);
-            Put<F>(result + (2 * stride) + Column(3), low23, PairScales(panels, panelBytes, 3), accumulate);
-            Put<F>(result + (2 * stride) + Column(3) + Panel.Half, high23, PairScales(panels, panelBytes, 3) + Panel.Half, accumulate);
+            S.Store(result + (2 * stride) + Column(0), low20);
+            S.Store(result + (2 * stride) + Column(0) + Panel.Half, high20);
+            S.Store(result + (2 * stride) + Column(1), low21);
+            S.Store(result + (2 * stride) + Column(1) + Panel.Half, high21);
+            S.Store(result + (2 * stride) + Column(2), low22);
+            S.Store(result + (2 * stride) + Column(2) + Panel.Half, high22);
+            S.Store(result + (2 * stride) + Column(3), low23);
+            S.Store(result + (2 * stride) + Column(3) + Panel.Half, high23);
         }
     }
 }

@@ -37,11 +37,23 @@ internal unsafe interface ISimd<V>
     /// <summary>Consecutive signed bytes.</summary>
     static abstract V SignedBytes(byte* source);
 
-    /// <summary>Lower halves of consecutive bytes, 0 to 15, less 8.</summary>
-    static abstract V LowNibbles(byte* source);
+    /// <summary>Pairs of signed bytes as pairs of 16-bit integers, one pair a lane.</summary>
+    static abstract V BytePairs(byte* source);
 
-    /// <summary>Upper halves of consecutive bytes, 0 to 15, less 8.</summary>
-    static abstract V HighNibbles(byte* source);
+    /// <summary>Lower halves of pairs of bytes, 0 to 15, as pairs of 16-bit integers.</summary>
+    static abstract V LowNibblePairs(byte* source);
+
+    /// <summary>Upper halves of pairs of bytes, 0 to 15, as pairs of 16-bit integers.</summary>
+    static abstract V HighNibblePairs(byte* source);
+
+    /// <summary>a₀·b₀ + a₁·b₁ of pairs of 16-bit integers, plus c, as 32-bit integers.</summary>
+    static abstract V AddPairProducts(V a, V b, V c);
+
+    /// <summary>Integers in [-32768, 32767] as the lower and upper 16 bits of 32-bit words.</summary>
+    static abstract V PackPairs(V low, V high);
+
+    /// <summary>32-bit integers as singles.</summary>
+    static abstract V IntegersToSingles(V integers);
 
     /// <summary>Brings a cache line near, if the processor has a way to ask for it.</summary>
     static abstract void Prefetch(byte* address);

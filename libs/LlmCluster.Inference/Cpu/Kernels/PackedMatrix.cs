@@ -48,6 +48,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
         _ => throw new InvalidOperationException($"There is no panel of {Dtype}."),
     };
 
+    /// <summary>Whether weights are integers with scales.</summary>
+    public bool IsQuantized => Dtype is WeightDtype.Q8 or WeightDtype.Q4;
+
+    /// <summary>Floats of one row of the left operand.</summary>
+    public int LeftWidth => IsQuantized ? QuantizedGroup.Count(Depth) * QuantizedGroup.LeftWords : Depth;
+
     public byte* Pointer => _buffer.Pointer;
 
     public long Bytes => _buffer.Bytes;
@@ -156,7 +162,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
                 scales[c] = QuantizedGroup.ScaleOfBytes(numbers);
                 for (int i = 0; i < numbers.Length; i++)
                 {
-                    bytes[(i * Panel.Width) + c] = (byte)QuantizedGroup.ToByte(numbers[i], scales[c]);
+                    bytes[PairByte(i, 2 * c, 2 * Panel.Width)] = (byte)QuantizedGroup.ToByte(numbers[i], scales[c]);
                 }
             }
 
@@ -177,13 +183,17 @@ internal sealed unsafe class PackedMatrix : IDisposable
                 int shift = c < Panel.Half ? 0 : 4;
                 for (int i = 0; i < numbers.Length; i++)
                 {
-                    bytes[(i * Panel.Half) + (c % Panel.Half)] |= (byte)((QuantizedGroup.ToNibble(numbers[i], scales[c]) + 8) << shift);
+                    bytes[PairByte(i, 2 * (c % Panel.Half), Panel.Width)] |= (byte)((QuantizedGroup.ToNibble(numbers[i], scales[c]) + QuantizedGroup.Shift) << shift);
                 }
             }
 
             destination += QuantizedGroup.Bytes(Panel.Half);
         }
     }
+
+    // Of two bytes, step i of a group is the first if it is in the group's first half.
+    private static int PairByte(int step, int column, int pairBytes) =>
+        (step % QuantizedGroup.Pairs * pairBytes) + column + (step / QuantizedGroup.Pairs);
 
     private ReadOnlySpan<float> Group(float* columns, int column, int k) =>
         new(columns + ((nint)column * Depth) + k, Math.Min(QuantizedGroup.Depth, Depth - k));

@@ -22,9 +22,7 @@ internal static class Panel
     public static int RoundUp(int columns) => Count(columns) * Width;
 }
 
-/// <summary>
-/// Number format of a panel: steps in k one after the other, in groups that may begin with a scale for each column.
-/// </summary>
+/// <summary>Number format of a panel whose steps in k stand one after the other.</summary>
 internal unsafe interface IPanelFormat<V>
     where V : struct
 {
@@ -34,13 +32,7 @@ internal unsafe interface IPanelFormat<V>
     /// <summary>Bytes from a column to the next within a step.</summary>
     static abstract int ColumnBytes { get; }
 
-    /// <summary>Whether sums of <see cref="QuantizedGroup.Depth"/> steps are multiplied by scales; otherwise all steps are one sum.</summary>
-    static abstract bool IsScaled { get; }
-
-    /// <summary>Bytes before each group's steps: its scales, or none where they stand elsewhere.</summary>
-    static abstract int ScaleBytes { get; }
-
-    /// <summary>Columns from the one that <paramref name="source"/> points to, without their scales.</summary>
+    /// <summary>Columns from the one that <paramref name="source"/> points to.</summary>
     static abstract V Low(byte* source);
 
     /// <summary>Columns 16 further on.</summary>
@@ -58,10 +50,6 @@ internal readonly unsafe struct F32Panel<S, V> : IPanelFormat<V>
     public static int Stride => Panel.Width * sizeof(float);
 
     public static int ColumnBytes => sizeof(float);
-
-    public static bool IsScaled => false;
-
-    public static int ScaleBytes => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Low(byte* source) => S.Load((float*)source);
@@ -86,10 +74,6 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
     // A pair's.
     public static int ColumnBytes => sizeof(uint);
 
-    public static bool IsScaled => false;
-
-    public static int ScaleBytes => 0;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Low(byte* source) => S.LowHalves(source);
 
@@ -98,78 +82,4 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
-}
-
-/// <summary>32 signed bytes a step; the sum of 32 steps is multiplied by its column's scale.</summary>
-internal readonly unsafe struct Q8Panel<S, V> : IPanelFormat<V>
-    where S : struct, ISimd<V>
-    where V : struct
-{
-    public static int Stride => Panel.Width;
-
-    public static int ColumnBytes => 1;
-
-    public static bool IsScaled => true;
-
-    public static int ScaleBytes => QuantizedGroup.ScaleBytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Low(byte* source) => S.SignedBytes(source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V High(byte* source) => S.SignedBytes(source + Panel.Half);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
-}
-
-/// <summary>
-/// 16 bytes a step, whose lower halves are the first 16 columns and whose upper halves the next: integers from -8 to 7. The
-/// sum of 32 steps is multiplied by its column's scale.
-/// </summary>
-internal readonly unsafe struct Q4Panel<S, V> : IPanelFormat<V>
-    where S : struct, ISimd<V>
-    where V : struct
-{
-    public static int Stride => Panel.Half;
-
-    public static int ColumnBytes => 1;
-
-    public static bool IsScaled => true;
-
-    public static int ScaleBytes => QuantizedGroup.ScaleBytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Low(byte* source) => S.LowNibbles(source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V High(byte* source) => S.HighNibbles(source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
-}
-
-/// <summary>Integers of a quantised panel that were widened to 32 singles a step; their scales stand elsewhere.</summary>
-internal readonly unsafe struct WidenedPanel<S, V> : IPanelFormat<V>
-    where S : struct, ISimd<V>
-    where V : struct
-{
-    public static int Stride => Panel.Width * sizeof(float);
-
-    public static int ColumnBytes => sizeof(float);
-
-    public static bool IsScaled => true;
-
-    public static int ScaleBytes => 0;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Low(byte* source) => S.Load((float*)source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V High(byte* source) => S.Load((float*)source + Panel.Half);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch(byte* source)
-    {
-    }
 }

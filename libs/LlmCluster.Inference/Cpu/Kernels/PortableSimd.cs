@@ -42,10 +42,30 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
         Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(int*)source).AsSByte())));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LowNibbles(byte* source) => Vector128.ConvertToSingle((Bytes(source) & Vector128.Create(15)) - Vector128.Create(8));
+    public static Vector128<float> BytePairs(byte* source) =>
+        Vector128.WidenLower(Vector128.CreateScalar(*(long*)source).AsSByte()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> HighNibbles(byte* source) => Vector128.ConvertToSingle((Bytes(source) >> 4) - Vector128.Create(8));
+    public static Vector128<float> LowNibblePairs(byte* source) => (Shorts(source) & Vector128.Create((ushort)15)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> HighNibblePairs(byte* source) => (Shorts(source) >> 4).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> AddPairProducts(Vector128<float> a, Vector128<float> b, Vector128<float> c)
+    {
+        // The two halves of each word: its upper one is moved down with its sign.
+        Vector128<int> low = ((a.AsInt32() << 16) >> 16) * ((b.AsInt32() << 16) >> 16);
+        Vector128<int> high = (a.AsInt32() >> 16) * (b.AsInt32() >> 16);
+        return (low + high + c.AsInt32()).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> PackPairs(Vector128<float> low, Vector128<float> high) =>
+        ((Vector128.ConvertToInt32(low) & Vector128.Create(0xFFFF)) | (Vector128.ConvertToInt32(high) << 16)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> IntegersToSingles(Vector128<float> integers) => Vector128.ConvertToSingle(integers.AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* address)
@@ -108,6 +128,5 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Bytes(byte* source) =>
-        Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)source).AsByte())).AsInt32();
+    private static Vector128<ushort> Shorts(byte* source) => Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)source).AsByte());
 }

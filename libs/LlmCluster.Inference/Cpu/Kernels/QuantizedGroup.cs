@@ -1,14 +1,22 @@
 namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>
-/// 32 steps in k of a panel whose weights are integers: a scale for each of the 32 columns, in single precision, then the steps.
-/// The products of a group are summed as integers times inputs, in single precision, and the sum multiplied by the scale: the same operations in the
-/// same order whether weights are widened for each tile or once for many.
+/// 32 steps in k of a panel whose weights are integers: a scale for each of the 32 columns, in single precision, then the steps in pairs.
+/// The products of a group with integers of 16 bits are summed as integers, exactly, and the sum multiplied by both scales.
 /// </summary>
 internal static class QuantizedGroup
 {
     /// <summary>Steps in k that share a scale.</summary>
     public const int Depth = 32;
+
+    /// <summary>Pairs of steps.</summary>
+    public const int Pairs = Depth / 2;
+
+    /// <summary>How much larger than their integers the halves of bytes are.</summary>
+    public const int Shift = 8;
+
+    /// <summary>Words of a group of one row of the left operand: the pairs, their scale, and what sums begin with.</summary>
+    public const int LeftWords = Pairs + 2;
 
     /// <summary>Bytes of the scales before the steps.</summary>
     public const int ScaleBytes = Panel.Width * sizeof(float);

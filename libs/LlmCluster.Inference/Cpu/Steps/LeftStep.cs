@@ -4,7 +4,7 @@ using LlmCluster.Inference.Cpu.Threading;
 namespace LlmCluster.Inference.Cpu.Steps;
 
 /// <summary>
-/// Makes the left operand of the next product: brings rows into tiles, after an RMS norm or the gate. Items are tiles.
+/// Makes the left operand of the next product, in the form that its weights ask for: brings rows into tiles, after an RMS norm or the gate. Items are tiles.
 /// </summary>
 internal sealed unsafe class LeftStep(CpuKernels kernels, Workspace workspace, float epsilon) : IParallelWork
 {
@@ -20,23 +20,23 @@ internal sealed unsafe class LeftStep(CpuKernels kernels, Workspace workspace, f
     private float* _weight;
     private int _stride;
     private int _count;
-    private int _width;
+    private PackedMatrix _next = null!;
     private int _upOffset;
 
     /// <summary>Rows as they are.</summary>
-    public void SetPlain(float* rows, int stride, int count, int width) => Set(Source.Plain, rows, stride, count, width);
+    public void SetPlain(float* rows, int stride, int count, PackedMatrix next) => Set(Source.Plain, rows, stride, count, next);
 
     /// <summary>Rows after an RMS norm.</summary>
-    public void SetNorm(float* rows, int stride, int count, int width, NativeBuffer weight)
+    public void SetNorm(float* rows, int stride, int count, NativeBuffer weight, PackedMatrix next)
     {
-        Set(Source.Norm, rows, stride, count, width);
+        Set(Source.Norm, rows, stride, count, next);
         _weight = weight.Floats;
     }
 
     /// <summary><c>silu(gate) · up</c> of rows that hold both.</summary>
-    public void SetGate(float* rows, int stride, int count, int width, int upOffset)
+    public void SetGate(float* rows, int stride, int count, int upOffset, PackedMatrix next)
     {
-        Set(Source.Gate, rows, stride, count, width);
+        Set(Source.Gate, rows, stride, count, next);
         _upOffset = upOffset;
     }
 
@@ -45,15 +45,16 @@ internal sealed unsafe class LeftStep(CpuKernels kernels, Workspace workspace, f
 
     public void Run(int first, int end, int thread)
     {
+        int width = _next.Depth;
         for (int tile = first; tile < end; tile++)
         {
             int row = tile * kernels.TileRows;
             int rows = Math.Min(kernels.TileRows, _count - row);
             float* source = _rows + ((nint)row * _stride);
-            float* left = workspace.Left + ((nint)row * _width);
+            float* left = workspace.Left + ((nint)row * _next.LeftWidth);
             if (_source == Source.Plain)
             {
-                TilePacking.Transpose(source, _stride, rows, _width, left, rows);
+                kernels.PackLeft(source, _stride, rows, _next, left);
                 continue;
             }
 
@@ -64,24 +65,24 @@ internal sealed unsafe class LeftStep(CpuKernels kernels, Workspace workspace, f
                 float* to = scratch + (i * workspace.RowStride);
                 if (_source == Source.Norm)
                 {
-                    kernels.RmsNorm(from, _weight, _width, epsilon, to);
+                    kernels.RmsNorm(from, _weight, width, epsilon, to);
                 }
                 else
                 {
-                    kernels.SiluGate(from, from + _upOffset, _width, to);
+                    kernels.SiluGate(from, from + _upOffset, width, to);
                 }
             }
 
-            TilePacking.Transpose(scratch, workspace.RowStride, rows, _width, left, rows);
+            kernels.PackLeft(scratch, workspace.RowStride, rows, _next, left);
         }
     }
 
-    private void Set(Source source, float* rows, int stride, int count, int width)
+    private void Set(Source source, float* rows, int stride, int count, PackedMatrix next)
     {
         _source = source;
         _rows = rows;
         _stride = stride;
         _count = count;
-        _width = width;
+        _next = next;
     }
 }
