@@ -11,10 +11,10 @@ public enum WeightDtype
     /// <summary>IEEE single precision, four bytes.</summary>
     F32,
 
-    /// <summary>Integers of eight bits, 32 of which share a scale: nine bits in all. Weights are rounded when the model is loaded.</summary>
+    /// <summary>Integers of eight bits, 32 of which share a scale: nine bits in all. Weights are rounded when the model is loaded, or were by <see cref="CheckpointQuantizer"/>.</summary>
     Q8,
 
-    /// <summary>Integers of four bits, 32 of which share a scale: five bits in all. Weights are rounded when the model is loaded.</summary>
+    /// <summary>Integers of four bits, 32 of which share a scale: five bits in all. Weights are rounded when the model is loaded, or were by <see cref="CheckpointQuantizer"/>.</summary>
     Q4,
 }
 
@@ -27,7 +27,7 @@ public sealed record CpuOptions
     /// <summary>Instruction set of the kernels; none: the widest there is.</summary>
     public CpuIsa? Isa { get; init; }
 
-    /// <summary>Number format of the weights; none: F32 for a checkpoint in F32, BF16 for one in BF16 or F16.</summary>
+    /// <summary>Number format of the weights; none: F32 for a checkpoint in F32, BF16 for one in BF16 or F16, a quantised one's own.</summary>
     public WeightDtype? Weights { get; init; }
 
     /// <summary>Number format of the KV cache; none: that of the weights, BF16 for integers.</summary>

@@ -50,7 +50,7 @@ public sealed class EngineBenchmark
         }
 
         progress.Report("making random weights");
-        using var random = RandomModel.Create(options.Architecture, options.Preset, options.Weights, cancellationToken);
+        using var random = RandomModel.Create(options.Architecture, options.Preset, options.Weights ?? WeightDtype.BF16, cancellationToken);
         return Measure(options, random.Directory, progress, cancellationToken);
     }
 

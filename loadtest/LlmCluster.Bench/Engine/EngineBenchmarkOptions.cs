@@ -32,8 +32,8 @@ public sealed record EngineBenchmarkOptions
     /// <summary>Most prompt tokens of one forward pass.</summary>
     public int ChunkTokens { get; init; } = 512;
 
-    /// <summary>Number format of the weights.</summary>
-    public WeightDtype Weights { get; init; } = WeightDtype.BF16;
+    /// <summary>Number format of the weights; none: BF16 for a random model, a checkpoint's own.</summary>
+    public WeightDtype? Weights { get; init; }
 
     /// <summary>Number format of the KV cache; none: that of the weights.</summary>
     public KvDtype? Kv { get; init; }

@@ -25,7 +25,7 @@ internal static class BenchEngineCommand
         Option<int> parallel = BenchArguments.Number("--parallel", "Sequences that decode together.", defaults.Parallel);
         Option<int> chunk = BenchArguments.Number("--chunk", "Most prompt tokens of one forward pass.", defaults.ChunkTokens);
         Option<int> runs = BenchArguments.Number("--runs", "Measured runs after one to warm up; medians are reported.", defaults.Runs);
-        Option<string> dtype = BenchArguments.Dtype();
+        Option<string?> dtype = Optional("--dtype", "Number format of the weights; by default the checkpoint's, bf16 for a random model", BenchArguments.Names<WeightDtype>());
         Option<string?> kv = Optional("--kv-dtype", "Number format of the KV cache; by default that of the weights", BenchArguments.Names<KvDtype>());
         Option<string?> isa = Optional("--isa", "Instruction set; by default the widest", BenchArguments.Names<CpuIsa>());
         Option<FileInfo?> json = BenchReport.Option();
@@ -46,7 +46,7 @@ internal static class BenchEngineCommand
                 Parallel = result.GetValue(parallel),
                 ChunkTokens = result.GetValue(chunk),
                 Runs = result.GetValue(runs),
-                Weights = BenchArguments.Parse<WeightDtype>(result.GetRequiredValue(dtype)),
+                Weights = result.GetValue(dtype) is { } dtypeName ? BenchArguments.Parse<WeightDtype>(dtypeName) : null,
                 Kv = result.GetValue(kv) is { } kvName ? BenchArguments.Parse<KvDtype>(kvName) : null,
                 Isa = result.GetValue(isa) is { } isaName ? BenchArguments.Parse<CpuIsa>(isaName) : null,
             };

@@ -1,3 +1,5 @@
+using LlmCluster.Inference.Models;
+
 namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>
@@ -8,7 +10,7 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 internal static class QuantizedGroup
 {
     /// <summary>Steps in k that share a scale.</summary>
-    public const int Depth = 32;
+    public const int Depth = WeightQuantization.GroupSize;
 
     /// <summary>Bytes of the scales before the steps.</summary>
     public const int ScaleBytes = Panel.Width * sizeof(float);
@@ -18,7 +20,26 @@ internal static class QuantizedGroup
     public static int Bytes(int stride) => ScaleBytes + (Depth * stride);
 
     /// <summary>Groups of so many steps; the last may be filled up.</summary>
-    public static int Count(int depth) => (depth + Depth - 1) / Depth;
+    public static int Count(int depth) => WeightQuantization.Groups(depth);
+
+    /// <summary>Rounds a column: what a checkpoint that is quantised holds, and what packing makes of one that is not.</summary>
+    /// <param name="dtype">Q8 or Q4.</param>
+    /// <param name="numbers">The column.</param>
+    /// <param name="integers">Receives an integer for each number.</param>
+    /// <param name="scales">Receives a scale for each group.</param>
+    public static void Quantize(WeightDtype dtype, ReadOnlySpan<float> numbers, Span<sbyte> integers, Span<float> scales)
+    {
+        for (int first = 0; first < numbers.Length; first += Depth)
+        {
+            ReadOnlySpan<float> group = numbers.Slice(first, Math.Min(Depth, numbers.Length - first));
+            float scale = dtype == WeightDtype.Q8 ? ScaleOfBytes(group) : ScaleOfNibbles(group);
+            scales[first / Depth] = scale;
+            for (int i = 0; i < group.Length; i++)
+            {
+                integers[first + i] = (sbyte)(dtype == WeightDtype.Q8 ? ToByte(group[i], scale) : ToNibble(group[i], scale));
+            }
+        }
+    }
 
     /// <summary>The scale with which numbers become integers from -127 to 127; 0 if all are zero.</summary>
     public static float ScaleOfBytes(ReadOnlySpan<float> numbers) => Math.Abs(Largest(numbers)) / sbyte.MaxValue;
