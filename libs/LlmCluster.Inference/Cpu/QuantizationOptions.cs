@@ -1,3 +1,5 @@
+using LlmCluster.Inference.Cpu.Threading;
+
 namespace LlmCluster.Inference.Cpu;
 
 /// <summary>How <see cref="CheckpointQuantizer"/> works.</summary>
@@ -7,7 +9,7 @@ public sealed record QuantizationOptions
     public required WeightDtype To { get; init; }
 
     /// <summary>Threads that round; never changes a bit of the result.</summary>
-    public int Threads { get; init; } = Environment.ProcessorCount;
+    public int Threads { get; init; } = UsableProcessors.Count;
 
     /// <summary>Told after each tensor.</summary>
     public IProgress<QuantizationProgress>? Progress { get; init; }

@@ -4,6 +4,7 @@ using System.Globalization;
 using LlmCluster.CommandLine.Hosting;
 using LlmCluster.Evaluation;
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 
 namespace LlmCluster.CommandLine.Commands;
 
@@ -21,7 +22,7 @@ internal static class ModelQuantizeCommand
         };
         format.AcceptOnlyFromAmong("q8", "q4");
         var output = new Option<DirectoryInfo>("--out") { Description = "Directory to write; created if missing.", HelpName = "DIR", Required = true };
-        var threads = new Option<int>("--threads") { Description = "Threads that round.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = new Option<int>("--threads") { Description = "Threads that round.", DefaultValueFactory = _ => UsableProcessors.Count };
         var command = new Command(
             "quantize", "Writes a checkpoint with weights in fewer bits. It gives the very bits that its source gives with --quantize, from smaller files.")
         {
