@@ -83,7 +83,7 @@ public sealed class WorkerApp : IAsyncDisposable
         {
             model ??= ownModel!;
             KvLayout layout = model.Cpu.KvLayout;
-            runner = new CpuModelRunner(model.Cpu, options.BlocksFor(layout));
+            runner = new CpuModelRunner(model.Cpu, options.BlocksFor(layout), options.Cpu);
             string id = options.Id.Length > 0 ? options.Id : CreateId(options.Role);
             var listener = new WorkerListener(options);
             WebApplication app = Build(options, id, runner, model, listener, logging);

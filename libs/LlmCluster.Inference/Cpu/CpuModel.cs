@@ -18,8 +18,7 @@ public sealed class CpuModel : IDisposable
         Options = options;
         Isa = options.Isa ?? CpuIsaSupport.Best;
         Kernels = CpuKernels.For(Isa);
-        TensorDtype stored = checkpoint.GetTensor(ModelTensors.Layer(0).Query).Dtype;
-        Weights = options.Weights ?? (stored == TensorDtype.F32 ? WeightDtype.F32 : WeightDtype.BF16);
+        Weights = ChooseWeights(checkpoint, options.Weights);
         KvDtype kv = options.Kv ?? (Weights == WeightDtype.F32 ? KvDtype.F32 : KvDtype.BF16);
         KvLayout = new KvLayout(Config.Layers, Config.KvHeads, Config.HeadDim, kv, options.BlockSize);
         Fingerprint = $"{checkpoint.Fingerprint}:cpu-{Name(Isa)}:w-{Name(Weights)}:{KvLayout.Fingerprint}";
@@ -68,7 +67,9 @@ public sealed class CpuModel : IDisposable
     /// <param name="checkpoint">The checkpoint; must stay open as long as the model is used, because embeddings are read from it.</param>
     /// <param name="options">Number formats, instruction set, threads.</param>
     /// <exception cref="ArgumentException">The options are out of range, or this processor lacks the instruction set.</exception>
-    /// <exception cref="CheckpointException">A tensor is missing or has the wrong shape.</exception>
+    /// <exception cref="CheckpointException">
+    /// A tensor is missing or has the wrong shape, or the checkpoint is quantised and another number format is asked for.
+    /// </exception>
     public static CpuModel Load(Checkpoint checkpoint, CpuOptions options)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -82,7 +83,7 @@ public sealed class CpuModel : IDisposable
         var model = new CpuModel(checkpoint, options);
         try
         {
-            var loader = new WeightLoader(checkpoint, model.Weights, options.Threads);
+            var loader = new WeightLoader(checkpoint, model.Weights, options.ThreadCount);
             for (int layer = 0; layer < model.Config.Layers; layer++)
             {
                 model._layers.Add(LayerWeights.Load(loader, layer));
@@ -110,6 +111,22 @@ public sealed class CpuModel : IDisposable
         FinalNorm?.Dispose();
         Head?.Dispose();
         Rotary.Dispose();
+    }
+
+    private static WeightDtype ChooseWeights(Checkpoint checkpoint, WeightDtype? asked)
+    {
+        if (checkpoint.Config.Quantization is not { } quantization)
+        {
+            TensorDtype numbers = checkpoint.GetTensor(ModelTensors.Layer(0).Query).Dtype;
+            return asked ?? (numbers == TensorDtype.F32 ? WeightDtype.F32 : WeightDtype.BF16);
+        }
+
+        WeightDtype stored = quantization.Bits == 8 ? WeightDtype.Q8 : WeightDtype.Q4;
+        return asked is null || asked == stored
+            ? stored
+            : throw new CheckpointException(
+                checkpoint.Directory,
+                $"holds weights that are quantised to {stored} and can't be loaded as {asked}; ask for {stored} or for no format, or take the checkpoint that it was made from.");
     }
 
     private static string Name(CpuIsa isa) => isa switch

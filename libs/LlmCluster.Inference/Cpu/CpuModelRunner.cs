@@ -30,12 +30,14 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     /// <summary>Creates a runner: allocates its KV pool and starts its threads.</summary>
     /// <param name="model">The model; must outlive the runner.</param>
     /// <param name="blockCount">Blocks of the KV pool; <see cref="KvLayout.BlockBytes"/> each.</param>
-    public CpuModelRunner(CpuModel model, int blockCount)
+    /// <param name="threading">Its <see cref="CpuOptions.Threads"/> and <see cref="CpuOptions.Affinity"/> count; none: those of the model.</param>
+    public CpuModelRunner(CpuModel model, int blockCount, CpuOptions? threading = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        threading ??= model.Options;
         _model = model;
         _store = new CpuKvBlockStore(model.KvLayout, blockCount);
-        _workspace = new Workspace(model, model.Options.Threads);
+        _workspace = new Workspace(model, threading.ThreadCount);
         int taskTokens = AttentionShape.TaskTokensFor(model.Config.Heads / model.Config.KvHeads);
         _plan = new BatchPlan(taskTokens, Workspace.MaxChunkRows, model.Kernels.TileRows);
         _embed = new EmbedStep(model, _plan, _workspace);
@@ -43,7 +45,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _gemm = new GemmStep(model.Kernels, _workspace);
         _rotary = new RotaryStep(model, _store, _plan, _workspace);
         _attention = new AttentionStep(model, _store, _plan, _workspace);
-        _team = new ThreadTeam(model.Options.Threads);
+        _team = new ThreadTeam(threading.ThreadCount, threading.Processors);
     }
 
     /// <inheritdoc/>
@@ -62,6 +64,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         ArgumentNullException.ThrowIfNull(batch);
         BatchValidation.Check(batch, logits.Length, Config, _store.Layout, _store.BlockCount);
 
+        using ThreadTeam.CallerScope pinned = _team.PinCaller();
         _plan.Build(batch);
         _workspace.EnsureRoom(batch.TokenCount, _plan.LargestChunk, batch.LogitRows);
         _model.Rotary.Prepare(_plan.LastPosition);

@@ -34,8 +34,10 @@ internal sealed class WeightLoader(Checkpoint checkpoint, WeightDtype dtype, int
         var sources = new MatrixPart[parts.Length];
         for (int i = 0; i < parts.Length; i++)
         {
-            TensorView tensor = checkpoint.GetTensor(parts[i].Name, parts[i].Outputs, inputs);
-            sources[i] = new MatrixPart(parts[i].Outputs, tensor.ReadRow);
+            (string name, int outputs) = parts[i];
+            sources[i] = checkpoint.FindQuantized(name, outputs, inputs) is { } quantized
+                ? new MatrixPart(outputs, null, quantized.ReadRow)
+                : new MatrixPart(outputs, checkpoint.GetTensor(name, outputs, inputs).ReadRow);
         }
 
         return PackedMatrix.Pack(inputs, dtype, threads, sources);

@@ -61,7 +61,23 @@ public sealed class Checkpoint : IDisposable
     /// <param name="name">Name of the tensor.</param>
     /// <param name="shape">The shape that it must have; none: any.</param>
     /// <exception cref="CheckpointException">There is no such tensor, or it has another shape or an unsupported number format.</exception>
-    public TensorView GetTensor(string name, params ReadOnlySpan<int> shape)
+    public TensorView GetTensor(string name, params ReadOnlySpan<int> shape) => GetTensor(name, shape, dtype: null);
+
+    /// <summary>A tensor that <see cref="ModelTensors.All"/> lists.</summary>
+    /// <exception cref="CheckpointException">There is no such tensor, or it has another shape or number format.</exception>
+    internal TensorView GetTensor(TensorSpec spec) => GetTensor(spec.Name, spec.Shape, spec.Dtype);
+
+    /// <summary>A matrix by the name that it has where it is not quantised; null if it is not.</summary>
+    /// <exception cref="CheckpointException">A part of it is missing, or has another shape or number format.</exception>
+    internal QuantizedMatrix? FindQuantized(string name, int outputs, int inputs) =>
+        Config.Quantization is { } quantization && name != ModelTensors.Embedding
+            ? new QuantizedMatrix(quantization, inputs, GetTensor(quantization.Integers(name, outputs, inputs)), GetTensor(quantization.Scales(name, outputs, inputs)))
+            : null;
+
+    /// <summary>Unmaps the files. Views of tensors are invalid from then on.</summary>
+    public void Dispose() => _weights.Dispose();
+
+    private TensorView GetTensor(string name, ReadOnlySpan<int> shape, TensorDtype? dtype)
     {
         if (!_weights.TryGet(name, out SafetensorsFile? file, out SafetensorsEntry? entry))
         {
@@ -74,18 +90,19 @@ public sealed class Checkpoint : IDisposable
             throw new CheckpointException(file.Path, name, $"has shape {ModelTensors.Format(entry.Shape)}; expected {ModelTensors.Format(shape)}.");
         }
 
-        TensorDtype dtype = entry.Dtype switch
+        TensorDtype? found = entry.Dtype switch
         {
             "F32" => TensorDtype.F32,
             "F16" => TensorDtype.F16,
             "BF16" => TensorDtype.BF16,
-            _ => throw new CheckpointException(file.Path, name, $"has dtype {entry.Dtype}; expected F32, F16 or BF16."),
+            "I8" when dtype is not null => TensorDtype.I8,
+            "U8" when dtype is not null => TensorDtype.U8,
+            _ => null,
         };
-        return new TensorView(file, name, dtype, entry.Shape, entry.Begin);
+        return found is { } stored && stored == (dtype ?? stored)
+            ? new TensorView(file, name, stored, entry.Shape, entry.Begin)
+            : throw new CheckpointException(file.Path, name, $"has dtype {entry.Dtype}; expected {dtype?.ToString() ?? "F32, F16 or BF16"}.");
     }
-
-    /// <summary>Unmaps the files. Views of tensors are invalid from then on.</summary>
-    public void Dispose() => _weights.Dispose();
 
     private List<TensorView> CheckTensors()
     {
@@ -94,7 +111,7 @@ public sealed class Checkpoint : IDisposable
         var known = new HashSet<string>(StringComparer.Ordinal);
         foreach (TensorSpec spec in specs)
         {
-            views.Add(GetTensor(spec.Name, spec.Shape));
+            views.Add(GetTensor(spec));
             known.Add(spec.Name);
         }
 

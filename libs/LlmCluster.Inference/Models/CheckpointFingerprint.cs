@@ -51,11 +51,12 @@ internal static class CheckpointFingerprint
         string scaling = config.RopeScaling is { } s
             ? string.Create(CultureInfo.InvariantCulture, $"llama3 {s.Factor:R} {s.LowFrequencyFactor:R} {s.HighFrequencyFactor:R} {s.OriginalMaxPositions}")
             : "none";
+        string quantization = config.Quantization is { } q ? $" quantization {q.Bits} version {WeightQuantization.Version}" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{config.Architecture} vocab {config.VocabSize} hidden {config.HiddenSize} ffn {config.IntermediateSize} layers {config.Layers} "
             + $"heads {config.Heads} kv {config.KvHeads} dim {config.HeadDim} eps {config.RmsNormEps:R} theta {config.RopeTheta:R} "
-            + $"scaling {scaling} tied {config.TieWordEmbeddings} bias {config.QkvBias} norm {config.QkNorm} window {config.SlidingWindow ?? 0}");
+            + $"scaling {scaling} tied {config.TieWordEmbeddings} bias {config.QkvBias} norm {config.QkNorm} window {config.SlidingWindow ?? 0}{quantization}");
     }
 
     private static void Append(IncrementalHash hash, string text)

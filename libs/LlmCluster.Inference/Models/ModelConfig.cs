@@ -73,4 +73,7 @@ public sealed record ModelConfig
 
     /// <summary>How many tokens back attention looks, the current one counted; none: all of them (Mistral 0.1 has 4096).</summary>
     public int? SlidingWindow { get; init; }
+
+    /// <summary>How matrices are stored as integers; none: as numbers in F32, F16 or BF16.</summary>
+    public WeightQuantization? Quantization { get; init; }
 }

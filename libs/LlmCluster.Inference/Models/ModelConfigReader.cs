@@ -42,6 +42,7 @@ internal static class ModelConfigReader
             QkvBias = architecture == ModelArchitecture.Qwen2,
             QkNorm = architecture == ModelArchitecture.Qwen3,
             SlidingWindow = ReadSlidingWindow(json, architecture, layers),
+            Quantization = QuantizationReader.Read(json),
         };
         if ((long)config.Heads * config.HeadDim > JsonSettings.MaxSize)
         {
@@ -85,11 +86,6 @@ internal static class ModelConfigReader
         if (json.FindBool("mlp_bias") == true)
         {
             throw json.Unsupported("mlp_bias", "biases in the feed-forward network are not supported; it must be false.");
-        }
-
-        if (json.Find("quantization_config") is not null)
-        {
-            throw json.Unsupported("quantization_config", "quantized weights are not supported; they must be F32, F16 or BF16.");
         }
     }
 

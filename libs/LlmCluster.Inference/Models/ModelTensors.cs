@@ -22,13 +22,23 @@ public enum TensorRole
 
     /// <summary>The output head, one row a token.</summary>
     Head,
+
+    /// <summary>The integers of a quantised matrix.</summary>
+    Integers,
+
+    /// <summary>The scales of a quantised matrix.</summary>
+    Scales,
 }
 
 /// <summary>A tensor that a checkpoint must have.</summary>
 /// <param name="Name">Name in the checkpoint.</param>
 /// <param name="Role">What it is for.</param>
 /// <param name="Shape">Size of each dimension; a matrix is <c>[outputs, inputs]</c>.</param>
-public sealed record TensorSpec(string Name, TensorRole Role, params int[] Shape);
+public sealed record TensorSpec(string Name, TensorRole Role, params int[] Shape)
+{
+    /// <summary>The number format that it must have; none: F32, F16 or BF16.</summary>
+    public TensorDtype? Dtype { get; init; }
+}
 
 /// <summary>
 /// The names and shapes of a model's tensors in Hugging Face layout: the one list that the validator, the random
@@ -63,9 +73,9 @@ public static class ModelTensors
         {
             LayerTensors layer = Layer(i);
             tensors.Add(new TensorSpec(layer.InputNorm, TensorRole.Norm, hidden));
-            tensors.Add(new TensorSpec(layer.Query, TensorRole.InputProjection, queries, hidden));
-            tensors.Add(new TensorSpec(layer.Key, TensorRole.InputProjection, keys, hidden));
-            tensors.Add(new TensorSpec(layer.Value, TensorRole.InputProjection, keys, hidden));
+            tensors.AddRange(Matrix(config, layer.Query, TensorRole.InputProjection, queries, hidden));
+            tensors.AddRange(Matrix(config, layer.Key, TensorRole.InputProjection, keys, hidden));
+            tensors.AddRange(Matrix(config, layer.Value, TensorRole.InputProjection, keys, hidden));
             if (config.QkvBias)
             {
                 tensors.Add(new TensorSpec(layer.QueryBias, TensorRole.Bias, queries));
@@ -79,21 +89,27 @@ public static class ModelTensors
                 tensors.Add(new TensorSpec(layer.KeyNorm, TensorRole.Norm, config.HeadDim));
             }
 
-            tensors.Add(new TensorSpec(layer.AttentionOutput, TensorRole.OutputProjection, hidden, queries));
+            tensors.AddRange(Matrix(config, layer.AttentionOutput, TensorRole.OutputProjection, hidden, queries));
             tensors.Add(new TensorSpec(layer.PostAttentionNorm, TensorRole.Norm, hidden));
-            tensors.Add(new TensorSpec(layer.Gate, TensorRole.InputProjection, config.IntermediateSize, hidden));
-            tensors.Add(new TensorSpec(layer.Up, TensorRole.InputProjection, config.IntermediateSize, hidden));
-            tensors.Add(new TensorSpec(layer.Down, TensorRole.OutputProjection, hidden, config.IntermediateSize));
+            tensors.AddRange(Matrix(config, layer.Gate, TensorRole.InputProjection, config.IntermediateSize, hidden));
+            tensors.AddRange(Matrix(config, layer.Up, TensorRole.InputProjection, config.IntermediateSize, hidden));
+            tensors.AddRange(Matrix(config, layer.Down, TensorRole.OutputProjection, hidden, config.IntermediateSize));
         }
 
         tensors.Add(new TensorSpec(FinalNorm, TensorRole.Norm, hidden));
         if (!config.TieWordEmbeddings)
         {
-            tensors.Add(new TensorSpec(Head, TensorRole.Head, config.VocabSize, hidden));
+            tensors.AddRange(Matrix(config, Head, TensorRole.Head, config.VocabSize, hidden));
         }
 
         return tensors;
     }
+
+    /// <summary>A matrix, which is two tensors where it is quantised.</summary>
+    private static TensorSpec[] Matrix(ModelConfig config, string name, TensorRole role, int outputs, int inputs) =>
+        config.Quantization is { } quantization
+            ? [quantization.Integers(name, outputs, inputs), quantization.Scales(name, outputs, inputs)]
+            : [new TensorSpec(name, role, outputs, inputs)];
 
     /// <summary>
     /// Whether a tensor that is not in <see cref="All"/> may stand in a checkpoint unread. Anything else below

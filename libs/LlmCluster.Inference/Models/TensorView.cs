@@ -65,8 +65,8 @@ public sealed unsafe class TensorView
         : throw new InvalidOperationException($"Tensor '{Name}' has {ByteLength} bytes, more than a span holds; read it by rows.");
 
     /// <summary>The bits of all elements, of a 16-bit format.</summary>
-    /// <exception cref="InvalidOperationException">The elements have four bytes, or there are 2 GiB or more of them.</exception>
-    public ReadOnlySpan<ushort> Bits16 => Dtype != TensorDtype.F32
+    /// <exception cref="InvalidOperationException">The elements have another width, or there are 2 GiB or more of them.</exception>
+    public ReadOnlySpan<ushort> Bits16 => Dtype.ElementBytes() == sizeof(ushort)
         ? MemoryMarshal.Cast<byte, ushort>(Bytes)
         : throw new InvalidOperationException($"Tensor '{Name}' is {Dtype}, not a 16-bit format.");
 

@@ -50,7 +50,7 @@ public sealed class EngineBenchmark
         }
 
         progress.Report("making random weights");
-        using var random = RandomModel.Create(options.Architecture, options.Preset, options.Weights, cancellationToken);
+        using var random = RandomModel.Create(options.Architecture, options.Preset, options.Weights ?? WeightDtype.BF16, cancellationToken);
         return Measure(options, random.Directory, progress, cancellationToken);
     }
 
@@ -66,11 +66,12 @@ public sealed class EngineBenchmark
         }
 
         long began = Stopwatch.GetTimestamp();
-        var cpu = new CpuOptions { Threads = options.Threads, Isa = options.Isa, Weights = options.Weights, Kv = options.Kv };
+        var cpu = new CpuOptions { Threads = options.Threads, Affinity = options.Affinity, Isa = options.Isa, Weights = options.Weights, Kv = options.Kv };
         using CpuModel model = CpuModel.Load(checkpoint, cpu);
         double load = Stopwatch.GetElapsedTime(began).TotalSeconds;
         using var runner = new CpuModelRunner(model, options.Parallel * BlocksPerSequence(options, cpu.BlockSize));
-        using var team = new ThreadTeam(options.Threads);
+        using var team = new ThreadTeam(cpu.ThreadCount, cpu.Processors);
+        using ThreadTeam.CallerScope pinned = team.PinCaller();
         using var products = new LayerProducts(model, team);
         using var memory = new ReadBandwidth(team);
         var multiplyAdds = new FmaPeak(model.Isa, team);
@@ -102,7 +103,7 @@ public sealed class EngineBenchmark
         {
             Preset = options.ModelDirectory ?? ModelPresets.ByName.First(p => p.Value == options.Preset).Key,
             Architecture = checkpoint.Config.Architecture.ToString().ToLowerInvariant(),
-            Threads = options.Threads,
+            Threads = model.Options.ThreadCount,
             Dtype = model.Weights.ToString().ToLowerInvariant(),
             KvDtype = model.KvLayout.Dtype.ToString().ToLowerInvariant(),
             Isa = model.Isa.ToString().ToLowerInvariant(),

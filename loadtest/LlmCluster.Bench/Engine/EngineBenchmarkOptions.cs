@@ -17,8 +17,11 @@ public sealed record EngineBenchmarkOptions
     /// <summary>A checkpoint to measure instead of a random one.</summary>
     public string? ModelDirectory { get; init; }
 
-    /// <summary>Threads of the runner.</summary>
-    public int Threads { get; init; } = Environment.ProcessorCount;
+    /// <summary>Threads of the runner; see <see cref="CpuOptions.Threads"/>.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>Processors that they are tied to; see <see cref="CpuOptions.Affinity"/>.</summary>
+    public string? Affinity { get; init; }
 
     /// <summary>Tokens of each prompt.</summary>
     public int PromptTokens { get; init; } = 512;
@@ -32,8 +35,8 @@ public sealed record EngineBenchmarkOptions
     /// <summary>Most prompt tokens of one forward pass.</summary>
     public int ChunkTokens { get; init; } = 512;
 
-    /// <summary>Number format of the weights.</summary>
-    public WeightDtype Weights { get; init; } = WeightDtype.BF16;
+    /// <summary>Number format of the weights; none: BF16 for a random model, a checkpoint's own.</summary>
+    public WeightDtype? Weights { get; init; }
 
     /// <summary>Number format of the KV cache; none: that of the weights.</summary>
     public KvDtype? Kv { get; init; }

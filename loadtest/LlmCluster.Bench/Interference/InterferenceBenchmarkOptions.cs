@@ -1,4 +1,5 @@
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Inference.Models.Synthetic;
 
 namespace LlmCluster.Bench.Interference;
@@ -13,7 +14,7 @@ public sealed record InterferenceBenchmarkOptions
     public WeightDtype Weights { get; init; } = WeightDtype.BF16;
 
     /// <summary>Threads of a mixed worker; a prefill and a decode worker have half of them each.</summary>
-    public int Threads { get; init; } = Environment.ProcessorCount;
+    public int Threads { get; init; } = UsableProcessors.Count;
 
     /// <summary>Sequences that decode all the time.</summary>
     public int Streams { get; init; } = 8;

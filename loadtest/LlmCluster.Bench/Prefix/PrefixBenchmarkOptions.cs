@@ -1,4 +1,5 @@
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Inference.Models.Synthetic;
 
 namespace LlmCluster.Bench.Prefix;
@@ -13,7 +14,7 @@ public sealed record PrefixBenchmarkOptions
     public WeightDtype Weights { get; init; } = WeightDtype.BF16;
 
     /// <summary>Threads of the worker.</summary>
-    public int Threads { get; init; } = Environment.ProcessorCount;
+    public int Threads { get; init; } = UsableProcessors.Count;
 
     /// <summary>Tokens of each prompt.</summary>
     public int PromptTokens { get; init; } = 2000;

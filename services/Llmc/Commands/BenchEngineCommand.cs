@@ -3,6 +3,7 @@ using System.Globalization;
 using LlmCluster.Bench.Engine;
 using LlmCluster.CommandLine.Hosting;
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Models.Synthetic;
@@ -19,19 +20,20 @@ internal static class BenchEngineCommand
         Option<string> preset = BenchArguments.Preset();
         Option<string> architecture = BenchArguments.Choice("--arch", "Its architecture", BenchArguments.Names<ModelArchitecture>(), "llama");
         var model = new Option<DirectoryInfo?>("--model") { Description = "Checkpoint to measure instead of a random one." };
-        Option<int> threads = BenchArguments.Number("--threads", "Threads of the model runner.", defaults.Threads);
+        var threads = new Option<int?>("--threads") { Description = $"Threads of the model runner. [default: one for each processor of --affinity, or else {UsableProcessors.Count}]", HelpName = "N" };
+        var affinity = new Option<string?>("--affinity") { Description = "Processors, such as 0-3,8, that the threads are tied to, one each.", HelpName = "LIST" };
         Option<int> prompt = BenchArguments.Number("--prompt", "Tokens of each prompt.", defaults.PromptTokens);
         Option<int> generated = BenchArguments.Number("--new", "Tokens that each sequence decodes.", defaults.NewTokens);
         Option<int> parallel = BenchArguments.Number("--parallel", "Sequences that decode together.", defaults.Parallel);
         Option<int> chunk = BenchArguments.Number("--chunk", "Most prompt tokens of one forward pass.", defaults.ChunkTokens);
         Option<int> runs = BenchArguments.Number("--runs", "Measured runs after one to warm up; medians are reported.", defaults.Runs);
-        Option<string> dtype = BenchArguments.Dtype();
+        Option<string?> dtype = Optional("--dtype", "Number format of the weights; by default the checkpoint's, bf16 for a random model", BenchArguments.Names<WeightDtype>());
         Option<string?> kv = Optional("--kv-dtype", "Number format of the KV cache; by default that of the weights", BenchArguments.Names<KvDtype>());
         Option<string?> isa = Optional("--isa", "Instruction set; by default the widest", BenchArguments.Names<CpuIsa>());
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("engine", "Measures prefill and decode of the CPU backend, in tokens per second.")
         {
-            preset, architecture, model, threads, prompt, generated, parallel, chunk, runs, dtype, kv, isa, json,
+            preset, architecture, model, threads, affinity, prompt, generated, parallel, chunk, runs, dtype, kv, isa, json,
         };
         command.SetAction(CommandRunner.Guard("bench engine", async (result, cancellation) =>
         {
@@ -41,12 +43,13 @@ internal static class BenchEngineCommand
                 Architecture = BenchArguments.Parse<ModelArchitecture>(result.GetRequiredValue(architecture)),
                 ModelDirectory = result.GetValue(model)?.FullName,
                 Threads = result.GetValue(threads),
+                Affinity = result.GetValue(affinity),
                 PromptTokens = result.GetValue(prompt),
                 NewTokens = result.GetValue(generated),
                 Parallel = result.GetValue(parallel),
                 ChunkTokens = result.GetValue(chunk),
                 Runs = result.GetValue(runs),
-                Weights = BenchArguments.Parse<WeightDtype>(result.GetRequiredValue(dtype)),
+                Weights = result.GetValue(dtype) is { } dtypeName ? BenchArguments.Parse<WeightDtype>(dtypeName) : null,
                 Kv = result.GetValue(kv) is { } kvName ? BenchArguments.Parse<KvDtype>(kvName) : null,
                 Isa = result.GetValue(isa) is { } isaName ? BenchArguments.Parse<CpuIsa>(isaName) : null,
             };

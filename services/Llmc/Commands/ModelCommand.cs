@@ -13,7 +13,10 @@ internal static class ModelCommand
     /// <summary>From this size on, in bytes, progress is shown.</summary>
     private const long LargeBytes = 64 << 20;
 
-    public static Command Create() => new("model", "Makes and evaluates checkpoints.") { CreateRandom(), ModelEvalCommand.Create(), ModelPerplexityCommand.Create() };
+    public static Command Create() => new("model", "Makes and evaluates checkpoints.")
+    {
+        CreateRandom(), ModelQuantizeCommand.Create(), ModelEvalCommand.Create(), ModelPerplexityCommand.Create(),
+    };
 
     private static Command CreateRandom()
     {

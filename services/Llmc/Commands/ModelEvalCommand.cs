@@ -4,6 +4,7 @@ using LlmCluster.CommandLine.Hosting;
 using LlmCluster.Evaluation;
 using LlmCluster.Evaluation.Results;
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 using Spectre.Console;
 
 namespace LlmCluster.CommandLine.Commands;
@@ -31,7 +32,7 @@ internal static class ModelEvalCommand
             Description = "Conversations that are answered at the same time; never changes an answer.",
             DefaultValueFactory = _ => 32,
         };
-        var threads = new Option<int>("--threads") { Description = "Threads of the model runner.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = new Option<int>("--threads") { Description = "Threads of the model runner.", DefaultValueFactory = _ => UsableProcessors.Count };
         string[] dtypes = [.. Enum.GetNames<WeightDtype>().Select(name => name.ToLowerInvariant())];
         var dtype = new Option<string?>("--dtype") { Description = $"Number format of the weights: {string.Join(", ", dtypes)}; by default the checkpoint's." };
         dtype.AcceptOnlyFromAmong(dtypes);

@@ -3,6 +3,7 @@ using System.Globalization;
 using LlmCluster.CommandLine.Hosting;
 using LlmCluster.Evaluation.Perplexity;
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Inference.KvCache;
 
 namespace LlmCluster.CommandLine.Commands;
@@ -17,7 +18,7 @@ internal static class ModelPerplexityCommand
         var model = new Argument<DirectoryInfo>("DIR") { Description = "Checkpoint in Hugging Face layout, with a tokenizer and a chat template." };
         var data = new Option<FileInfo?>("--data") { Description = $"Conversations with answers, one JSON object a line; DIR/{DefaultData} by default.", HelpName = "FILE" };
         var limit = new Option<int?>("--limit") { Description = "Only the first N conversations.", HelpName = "N" };
-        var threads = new Option<int>("--threads") { Description = "Threads of the model runner.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = new Option<int>("--threads") { Description = "Threads of the model runner.", DefaultValueFactory = _ => UsableProcessors.Count };
         Option<string?> dtype = Format<WeightDtype>("--dtype", "the weights");
         Option<string?> kv = Format<KvDtype>("--kv", "the KV cache");
         Option<FileInfo?> json = BenchReport.Option();

@@ -44,7 +44,7 @@ internal sealed class UpCommand
     private readonly Option<int?> _prefill = Count("--prefill", "Workers that compute prompts. [default: 1; 0 with only --mixed]");
     private readonly Option<int?> _decode = Count("--decode", "Workers that generate. [default: 1; 0 with only --mixed]");
     private readonly Option<int?> _mixed = Count("--mixed", "Workers that do both. [default: 0]");
-    private readonly Option<int?> _threads = Count("--threads", "Compute threads of each worker. [default: twice its share of the processors, at most all]");
+    private readonly Option<int?> _threads = Count("--threads", "Compute threads of each worker. [default: its share of the processors]");
     private readonly Option<string> _device = DeviceChoice.CreateOption();
     private readonly Option<int?> _startTimeout = new("--start-timeout")
     {
@@ -61,6 +61,8 @@ internal sealed class UpCommand
         ServiceOptions.RequireRange(_decode, 0, MostWorkers);
         ServiceOptions.RequireRange(_mixed, 0, MostWorkers);
         ServiceOptions.RequireThreads(_threads);
+        _settings.Add<string?>(
+            "--affinity", WorkerSettings.AffinityKey, "Processors, such as 0-7, that are shared out among the workers, whose threads are tied to one each. [default: the system chooses]", "LIST");
         WorkerSettings.AddMemory(_settings);
         _settings.AddShared("warning");
     }
@@ -88,6 +90,7 @@ internal sealed class UpCommand
         ListenAddress.EnsureFree(host, port, "--port");
 
         (string model, string name) = Model(result, stopping);
+        IConfiguration configuration = _settings.Build(result, (ServiceSettings.LogLevelKey, nameof(LogLevel.Warning)));
         var options = new UpOptions
         {
             ModelPath = model,
@@ -95,10 +98,9 @@ internal sealed class UpCommand
             Host = host,
             Port = port,
             Workers = workers,
-            Threads = result.GetValue(_threads) ?? DefaultThreads(workers),
+            Threads = ThreadShares.Resolve(workers.Total, result.GetValue(_threads), configuration),
             StartTimeout = TimeSpan.FromSeconds(result.GetValue(_startTimeout)!.Value),
         };
-        IConfiguration configuration = _settings.Build(result, (ServiceSettings.LogLevelKey, nameof(LogLevel.Warning)));
         RedisOptions? redis = ServiceSettings.Redis(configuration);
         return redis is null
             ? await new InProcessCluster(options, configuration).RunAsync(stopping)
@@ -117,10 +119,6 @@ internal sealed class UpCommand
             ? (directory, Path.GetFileName(directory))
             : throw new CommandException($"--model: there is no folder '{directory}'; expected one with config.json, tokenizer.json and *.safetensors.");
     }
-
-    /// <summary>Workers are seldom all busy, so each may use more than its share.</summary>
-    private static int DefaultThreads(WorkerCounts workers) =>
-        Math.Clamp(2 * Environment.ProcessorCount / workers.Total, 1, Environment.ProcessorCount);
 
     private static Option<int?> Count(string name, string description) => new(name) { Description = description, HelpName = "N" };
 }

@@ -22,7 +22,8 @@ internal static class WorkerCommand
             "--advertised-host", "Worker:AdvertisedHost", "Name or address by which others reach the worker. [default: --host, or the machine's name for *]", "HOST");
         Option<int?> http = settings.Add<int?>("--http-port", "Worker:HttpPort", "Port for HTTP; 0 takes a free one. [default: 0]", "PORT");
         Option<int?> grpc = settings.Add<int?>("--grpc-port", "Worker:GrpcPort", "Port for gRPC; 0 takes a free one. [default: 0]", "PORT");
-        Option<int?> threads = settings.Add<int?>("--threads", WorkerSettings.ThreadsKey, "Compute threads. [default: one for each processor]", "N");
+        Option<int?> threads = settings.Add<int?>("--threads", WorkerSettings.ThreadsKey, "Compute threads. [default: one for each processor of --affinity, or else for each that the process may use]", "N");
+        settings.Add<string?>("--affinity", WorkerSettings.AffinityKey, "Processors, such as 0-3,8, that the threads are tied to, one each. [default: the system chooses]", "LIST");
         Option<string> device = DeviceChoice.CreateOption();
         ServiceOptions.RequirePort(http);
         ServiceOptions.RequirePort(grpc);

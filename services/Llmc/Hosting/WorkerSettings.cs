@@ -8,6 +8,9 @@ internal static class WorkerSettings
     /// <summary>The key of the number of compute threads.</summary>
     public const string ThreadsKey = "Worker:Cpu:Threads";
 
+    /// <summary>The key of the processors that they are tied to.</summary>
+    public const string AffinityKey = "Worker:Cpu:Affinity";
+
     private const string WeightsKey = "Worker:Cpu:Weights";
 
     /// <summary>Adds the options of memory and number formats.</summary>

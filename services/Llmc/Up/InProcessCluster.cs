@@ -2,6 +2,7 @@ using LlmCluster.Cluster;
 using LlmCluster.Cluster.InMemory;
 using LlmCluster.CommandLine.Hosting;
 using LlmCluster.Gateway;
+using LlmCluster.Inference.Cpu.Threading;
 using LlmCluster.Worker;
 using Microsoft.Extensions.Configuration;
 
@@ -23,7 +24,7 @@ internal sealed class InProcessCluster(UpOptions options, IConfiguration configu
         WorkerOptions worker = BindWorker();
         GatewayOptions gateway = BindGateway();
         await using var state = new InMemoryClusterState();
-        using WorkerModel model = await Task.Run(() => WorkerModel.Load(options.ModelPath, worker.Cpu), stopping);
+        using WorkerModel model = await Task.Run(() => WorkerModel.Load(options.ModelPath, worker.Cpu with { Threads = UsableProcessors.Count, Affinity = null }), stopping);
         try
         {
             await StartAsync(worker, gateway, state, model, stopping);
@@ -50,7 +51,7 @@ internal sealed class InProcessCluster(UpOptions options, IConfiguration configu
     {
         configuration["Worker:ModelPath"] = options.ModelPath;
         configuration["Worker:ModelName"] = options.ModelName;
-        configuration[WorkerSettings.ThreadsKey] = options.Threads.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        configuration[WorkerSettings.ThreadsKey] = options.Threads.PerWorker.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return WorkerOptions.Bind(configuration) with { Host = "127.0.0.1", AdvertisedHost = null, HttpPort = 0, GrpcPort = 0 };
     }
 
@@ -69,10 +70,11 @@ internal sealed class InProcessCluster(UpOptions options, IConfiguration configu
         deadline.CancelAfter(options.StartTimeout);
         try
         {
-            foreach ((WorkerRole role, string name) in options.Workers.All())
+            foreach ((int index, (WorkerRole role, string name)) in options.Workers.All().Index())
             {
+                WorkerOptions own = worker with { Role = role, Id = name, Cpu = worker.Cpu with { Affinity = options.Threads.Affinity(index) } };
                 _workers.Add(await WorkerApp.StartAsync(
-                    worker with { Role = role, Id = name }, state, model, ServiceLogging.Configure(configuration), deadline.Token));
+                    own, state, model, ServiceLogging.Configure(configuration), deadline.Token));
             }
 
             _gateway = await GatewayApp.StartAsync(gateway, state, ServiceLogging.Configure(configuration), deadline.Token);

@@ -27,9 +27,13 @@ internal sealed class ProcessCluster(UpOptions options, RedisOptions redis, ICon
         string run = $"{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}";
         try
         {
-            foreach ((WorkerRole role, string name) in options.Workers.All())
+            foreach ((int index, (WorkerRole role, string name)) in options.Workers.All().Index())
             {
-                Start(group, name, ["worker", "--role", role.ToString().ToLowerInvariant(), "--id", $"{name}-{run}", "--threads", Text(options.Threads)]);
+                string[] affinity = options.Threads.Affinity(index) is { } processors ? ["--affinity", processors] : [];
+                Start(
+                    group,
+                    name,
+                    ["worker", "--role", role.ToString().ToLowerInvariant(), "--id", $"{name}-{run}", "--threads", Text(options.Threads.PerWorker), .. affinity]);
             }
 
             gateway = Start(group, "gateway", ["gateway", "--host", options.Host, "--port", Text(options.Port)]);

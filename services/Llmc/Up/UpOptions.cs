@@ -21,8 +21,8 @@ internal sealed record UpOptions
     /// <summary>How many workers of each role.</summary>
     public required WorkerCounts Workers { get; init; }
 
-    /// <summary>Compute threads of each worker.</summary>
-    public required int Threads { get; init; }
+    /// <summary>Compute threads of each worker, and where they run.</summary>
+    public required ThreadShares Threads { get; init; }
 
     /// <summary>Longest wait until all serve.</summary>
     public required TimeSpan StartTimeout { get; init; }

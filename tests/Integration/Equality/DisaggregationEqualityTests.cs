@@ -53,6 +53,25 @@ public sealed class DisaggregationEqualityTests
         AssertEqual(workload, expected, oneAndOne);
     }
 
+    [Theory]
+    [InlineData("q8")]
+    [InlineData("q4")]
+    public async Task A_quantised_checkpoint_answers_as_its_source_does_in_that_format(string format)
+    {
+        using var checkpoint = new TempDirectory("equality");
+        using var quantized = new TempDirectory("equality");
+        (int exitCode, string log) = await LlmcProcess.RunAsync(
+            ["model", "random", "--arch", "qwen2", "--preset", "tiny", "--seed", "11", "--out", checkpoint.Path, "--force"]);
+        Assert.True(exitCode == 0, log);
+        (exitCode, log) = await LlmcProcess.RunAsync(["model", "quantize", checkpoint.Path, "--to", format, "--out", quantized.Path]);
+        Assert.True(exitCode == 0, log);
+
+        IReadOnlyList<JsonObject> workload = Workload.Create(Model, QuantizedRequests, seed: 7);
+        string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--mixed", "1", "--quantize", format);
+        string[] oneAndOne = await AnswerAsync(quantized, workload, Concurrency, "--prefill", "1", "--decode", "1");
+        AssertEqual(workload, expected, oneAndOne);
+    }
+
     private static async Task<string[]> AnswerAsync(
         TempDirectory checkpoint, IReadOnlyList<JsonObject> workload, int concurrency, params string[] workers)
     {

@@ -57,6 +57,8 @@ public sealed class ServiceCommandTests
     [InlineData("llmc worker: Worker:Lease is '00:00:00'", "worker", "--model", "/tmp", "--set", "Worker:Lease=00:00:00")]
     [InlineData("llmc worker: Argument 'chef' not recognized.", "worker", "--role", "chef")]
     [InlineData("llmc worker: --device cuda is not available in this build", "worker", "--device", "cuda")]
+    [InlineData("llmc worker: Worker:Cpu: CpuOptions.Affinity: '0-' is no list of processors", "worker", "--model", "/tmp", "--affinity", "0-")]
+    [InlineData("but this process may not use 8000; it may use", "worker", "--model", "/tmp", "--affinity", "8000")]
     [InlineData("llmc worker: --http-port is -1; it must lie between 0 and 65535", "worker", "--http-port", "-1")]
     public async Task WrongOptionsAreNamedInOneLine(string message, params string[] arguments)
     {

@@ -138,6 +138,7 @@ public sealed class UpTests
     [InlineData("--model: there is no folder '/no/such/model'", "--model", "/no/such/model")]
     [InlineData("--port is 70000; it must lie between 0 and 65535", "--port", "70000")]
     [InlineData("--threads is 0; it must lie between 1 and 1024", "--threads", "0")]
+    [InlineData("--affinity 0 lists 1 processors, too few for 2 workers with 1 threads each", "--affinity", "0")]
     [InlineData("'x' for option '--prefill'", "--prefill", "x")]
     [InlineData("its scheme is 'http'", "--redis", "http://127.0.0.1")]
     public async Task WrongOptionsAreNamed(string message, params string[] arguments) =>

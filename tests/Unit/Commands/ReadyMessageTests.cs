@@ -30,7 +30,7 @@ public sealed class ReadyMessageTests
         Host = "0.0.0.0",
         Port = 8080,
         Workers = new WorkerCounts(1, 1, 0),
-        Threads = 1,
+        Threads = new ThreadShares(1, null),
         StartTimeout = TimeSpan.FromSeconds(1),
     };
 }

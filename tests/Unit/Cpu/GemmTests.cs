@@ -107,8 +107,8 @@ public sealed unsafe class GemmTests
 
     private static IEnumerable<float> QuantizedTo8Bits(float[] group)
     {
-        float scale = group.Max(Math.Abs) / 127;
-        return group.Select(number => MathF.Round(number / scale) * scale);
+        float scale = QuantizedGroup.ScaleOfBytes(group);
+        return group.Select(number => Math.Clamp(MathF.Round(number / scale), -127, 127) * scale);
     }
 
     // The left operand of a product with integers.

@@ -36,6 +36,17 @@ public sealed class ThreadTeamTests
     }
 
     [Fact]
+    public void All_threads_but_the_caller_sleep_when_there_is_nothing_to_do()
+    {
+        using var team = new ThreadTeam(4);
+        for (int i = 0; i < 3; i++)
+        {
+            team.Run(new Counting(40, 4), 40, 1);
+            Assert.True(SpinWait.SpinUntil(() => team.Sleeping == 3, TimeSpan.FromSeconds(30)));
+        }
+    }
+
+    [Fact]
     public void An_exception_reaches_the_caller_and_the_team_goes_on()
     {
         using var team = new ThreadTeam(2);

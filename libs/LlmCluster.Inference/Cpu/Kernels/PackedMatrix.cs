@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>Reads one column of a right operand: the weights of one output.</summary>
@@ -5,10 +7,17 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// <param name="destination">Receives its weights, one for each input.</param>
 internal delegate void ColumnReader(int column, Span<float> destination);
 
+/// <summary>Reads one column that is quantised already.</summary>
+/// <param name="column">Index of the output.</param>
+/// <param name="integers">Receives an integer for each input.</param>
+/// <param name="scales">Receives a scale for each group of inputs.</param>
+internal delegate void QuantizedColumnReader(int column, Span<sbyte> integers, Span<float> scales);
+
 /// <summary>Columns that lie side by side in a <see cref="PackedMatrix"/>, from a panel's start on.</summary>
 /// <param name="Columns">How many.</param>
-/// <param name="Read">Where they come from.</param>
-internal readonly record struct MatrixPart(int Columns, ColumnReader Read);
+/// <param name="Read">Where they come from; none if they are quantised already.</param>
+/// <param name="ReadQuantized">Where integers come from, of the number format that is packed; none if they are rounded now.</param>
+internal readonly record struct MatrixPart(int Columns, ColumnReader? Read, QuantizedColumnReader? ReadQuantized = null);
 
 /// <summary>
 /// Weights as <c>[panel][k][32 columns]</c> (see <see cref="Panel"/>), so that a product streams them in order. Several
@@ -66,6 +75,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <param name="dtype">Number format; singles are rounded to it.</param>
     /// <param name="threads">Threads to use.</param>
     /// <param name="parts">The matrices.</param>
+    /// <exception cref="Models.CheckpointException">A part's integers are out of range.</exception>
     public static PackedMatrix Pack(int depth, WeightDtype dtype, int threads, params ReadOnlySpan<MatrixPart> parts)
     {
         var offsets = new int[parts.Length];
@@ -87,114 +97,28 @@ internal sealed unsafe class PackedMatrix : IDisposable
                     0,
                     Panel.Count(part.Columns),
                     new ParallelOptions { MaxDegreeOfParallelism = threads },
-                    () => new float[Panel.Width * depth],
-                    (panel, _, columns) =>
+                    () => PanelPacker.Create(dtype, depth),
+                    (panel, _, packer) =>
                     {
-                        matrix.PackPanel(firstPanel + panel, part, panel * Panel.Width, columns);
-                        return columns;
+                        packer.Pack(part, panel * Panel.Width, matrix.Pointer + ((firstPanel + panel) * matrix.PanelBytes));
+                        return packer;
                     },
                     static _ => { });
             }
 
             return matrix;
         }
-        catch
+        catch (Exception e)
         {
             matrix.Dispose();
+            if (e is AggregateException { InnerException: { } inner })
+            {
+                ExceptionDispatchInfo.Throw(inner);
+            }
+
             throw;
         }
     }
 
     public void Dispose() => _buffer.Dispose();
-
-    private void PackPanel(int panel, MatrixPart part, int firstColumn, float[] columns)
-    {
-        int used = Math.Min(Panel.Width, part.Columns - firstColumn);
-        for (int c = 0; c < used; c++)
-        {
-            part.Read(firstColumn + c, columns.AsSpan(c * Depth, Depth));
-        }
-
-        columns.AsSpan(used * Depth).Clear();
-        byte* destination = Pointer + (panel * PanelBytes);
-        fixed (float* source = columns)
-        {
-            switch (Dtype)
-            {
-                case WeightDtype.F32:
-                    TilePacking.Transpose(source, Depth, Panel.Width, Depth, (float*)destination, Panel.Width);
-                    break;
-                case WeightDtype.BF16:
-                    PackPairs(source, (uint*)destination);
-                    break;
-                case WeightDtype.Q8:
-                    PackBytes(source, destination);
-                    break;
-                default:
-                    PackNibbles(source, destination);
-                    break;
-            }
-        }
-    }
-
-    private void PackPairs(float* columns, uint* destination)
-    {
-        for (int w = 0; w < Panel.Half; w++)
-        {
-            float* low = columns + ((nint)w * Depth);
-            float* high = columns + ((nint)(w + Panel.Half) * Depth);
-            for (int k = 0; k < Depth; k++)
-            {
-                destination[((nint)k * Panel.Half) + w] = Bfloat16.FromSingle(low[k]) | ((uint)Bfloat16.FromSingle(high[k]) << 16);
-            }
-        }
-    }
-
-    private void PackBytes(float* columns, byte* destination)
-    {
-        for (int k = 0; k < Depth; k += QuantizedGroup.Depth)
-        {
-            var scales = (float*)destination;
-            byte* bytes = destination + QuantizedGroup.ScaleBytes;
-            for (int c = 0; c < Panel.Width; c++)
-            {
-                ReadOnlySpan<float> numbers = Group(columns, c, k);
-                scales[c] = QuantizedGroup.ScaleOfBytes(numbers);
-                for (int i = 0; i < numbers.Length; i++)
-                {
-                    bytes[PairByte(i, 2 * c, 2 * Panel.Width)] = (byte)QuantizedGroup.ToByte(numbers[i], scales[c]);
-                }
-            }
-
-            destination += QuantizedGroup.Bytes(Panel.Width);
-        }
-    }
-
-    private void PackNibbles(float* columns, byte* destination)
-    {
-        for (int k = 0; k < Depth; k += QuantizedGroup.Depth)
-        {
-            var scales = (float*)destination;
-            byte* bytes = destination + QuantizedGroup.ScaleBytes;
-            for (int c = 0; c < Panel.Width; c++)
-            {
-                ReadOnlySpan<float> numbers = Group(columns, c, k);
-                scales[c] = QuantizedGroup.ScaleOfNibbles(numbers);
-                int shift = c < Panel.Half ? 0 : 4;
-                for (int i = 0; i < numbers.Length; i++)
-                {
-                    bytes[PairByte(i, 2 * (c % Panel.Half), Panel.Width)] |= (byte)((QuantizedGroup.ToNibble(numbers[i], scales[c]) + QuantizedGroup.Shift) << shift);
-                }
-            }
-
-            destination += QuantizedGroup.Bytes(Panel.Half);
-        }
-    }
-
-    // Of two bytes, step i of a group is the first if it is in the group's first half.
-    private static int PairByte(int step, int column, int pairBytes) =>
-        (step % QuantizedGroup.Pairs * pairBytes) + column + (step / QuantizedGroup.Pairs);
-
-    private ReadOnlySpan<float> Group(float* columns, int column, int k) =>
-        new(columns + ((nint)column * Depth) + k, Math.Min(QuantizedGroup.Depth, Depth - k));
 }

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>
-/// Number format of a panel of integers, in groups of <see cref="QuantizedGroup.Depth"/> steps in k: a scale for each of the 32 columns, then pairs of steps. Pair p
+/// Number format of a panel of integers, in groups of <see cref="QuantizedGroup.Depth"/> steps in k: a scale for each of the 32 columns, in the order of <see cref="Panel"/>, then pairs of steps. Pair p
 /// holds steps p and p + 16 of each column side by side, so that one instruction multiplies both and adds them up.
 /// </summary>
 internal unsafe interface IQuantizedPanel<V>

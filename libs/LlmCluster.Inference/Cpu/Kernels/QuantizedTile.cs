@@ -194,8 +194,9 @@ internal static unsafe class QuantizedTile<S, V>
                 right += F.PairBytes;
             }
 
-            V lowScale = S.Load((float*)panel + column);
-            V highScale = S.Load((float*)panel + column + Panel.Half);
+            byte* columnScales = panel + (column * sizeof(uint));
+            V lowScale = S.LowHalves(columnScales);
+            V highScale = S.HighHalves(columnScales);
             Put(c, low0, high0, lowScale, highScale, scales, accumulate);
 
             if (R.Value > 1)

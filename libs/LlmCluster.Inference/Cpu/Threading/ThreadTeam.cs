@@ -30,13 +30,23 @@ internal sealed class ThreadTeam : IDisposable
     private int _items;
     private int _grain;
     private ExceptionDispatchInfo? _failure;
+    private readonly byte[][]? _masks;
+    private readonly byte[] _callersMask = [];
 
     /// <summary>Starts a team.</summary>
     /// <param name="threads">Threads that work, the caller counted.</param>
-    public ThreadTeam(int threads)
+    /// <param name="processors">One for each thread, to which it is tied, the caller's first; none: the system chooses.</param>
+    public ThreadTeam(int threads, IReadOnlyList<int>? processors = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, (int)ActiveMask);
+        if (processors is not null)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(processors.Count, threads, nameof(processors));
+            _masks = [.. processors.Take(threads).Select(ProcessorAffinity.MaskOf)];
+            _callersMask = new byte[ProcessorAffinity.MaskBytes];
+        }
+
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
         {
@@ -51,6 +61,21 @@ internal sealed class ThreadTeam : IDisposable
 
     /// <summary>Threads that sleep until there is work.</summary>
     internal int Sleeping => Volatile.Read(ref _parked);
+
+    /// <summary>
+    /// Ties the calling thread to its processor, where it has one, until what is returned is disposed of by the same thread. Only one thread
+    /// at a time may call this.
+    /// </summary>
+    public CallerScope PinCaller()
+    {
+        if (_masks is null || !ProcessorAffinity.TryRead(_callersMask))
+        {
+            return default;
+        }
+
+        ProcessorAffinity.TryWrite(_masks[0]);
+        return new CallerScope(_callersMask);
+    }
 
     /// <summary>
     /// Does all items and returns when they are done. Only one thread at a time may call this. What the work throws is
@@ -120,6 +145,12 @@ internal sealed class ThreadTeam : IDisposable
 
     private void Work(int index)
     {
+        if (_masks is not null)
+        {
+            // A refusal only costs speed; that the processors may be used was checked with the options.
+            ProcessorAffinity.TryWrite(_masks[index]);
+        }
+
         long joined = 0;
         long idleSince = Stopwatch.GetTimestamp();
         while (!_stopping)
@@ -210,6 +241,19 @@ internal sealed class ThreadTeam : IDisposable
             }
 
             Interlocked.Decrement(ref _parked);
+        }
+    }
+
+    /// <summary>The time for which the caller is tied to its processor.</summary>
+    public readonly struct CallerScope(byte[]? before) : IDisposable
+    {
+        /// <summary>Lets the thread run where it could before.</summary>
+        public void Dispose()
+        {
+            if (before is not null)
+            {
+                ProcessorAffinity.TryWrite(before);
+            }
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using LlmCluster.Inference.Tokenization;
 
 namespace LlmCluster.Inference.Models.Synthetic;
@@ -51,6 +49,11 @@ public static class RandomCheckpoint
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(config);
+        if (config.Quantization is not null)
+        {
+            throw new ArgumentException("Random weights are numbers; quantise the checkpoint afterwards.", nameof(config));
+        }
+
         options ??= new RandomCheckpointOptions();
         config = config with { TieWordEmbeddings = options.TieWordEmbeddings ?? config.TieWordEmbeddings };
         PrepareDirectory(directory, options.Overwrite);
@@ -101,7 +104,7 @@ public static class RandomCheckpoint
         long written = 0;
         for (int i = 0; i < shards.Count; i++)
         {
-            string name = shards.Count == 1 ? WeightFiles.SingleFileName : ShardName(i, shards.Count);
+            string name = shards.Count == 1 ? WeightFiles.SingleFileName : WeightIndex.ShardName(i, shards.Count);
             using var writer = new SafetensorsWriter(
                 Path.Combine(directory, name),
                 [.. shards[i].Select(spec => new SafetensorsTensor(spec.Name, options.Dtype, spec.Shape))]);
@@ -115,7 +118,8 @@ public static class RandomCheckpoint
 
         if (shards.Count > 1)
         {
-            WriteIndex(directory, shards, written);
+            WeightIndex.Write(
+                directory, written, shards.SelectMany((shard, i) => shard.Select(spec => (spec.Name, WeightIndex.ShardName(i, shards.Count)))));
         }
     }
 
@@ -168,29 +172,5 @@ public static class RandomCheckpoint
         }
 
         return shards;
-    }
-
-    private static string ShardName(int index, int count) =>
-        string.Create(CultureInfo.InvariantCulture, $"model-{index + 1:D5}-of-{count:D5}.safetensors");
-
-    private static void WriteIndex(string directory, List<List<TensorSpec>> shards, long totalBytes)
-    {
-        using FileStream stream = File.Create(Path.Combine(directory, WeightFiles.IndexFileName));
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
-        json.WriteStartObject();
-        json.WriteStartObject("metadata");
-        json.WriteNumber("total_size", totalBytes);
-        json.WriteEndObject();
-        json.WriteStartObject("weight_map");
-        for (int i = 0; i < shards.Count; i++)
-        {
-            foreach (TensorSpec spec in shards[i])
-            {
-                json.WriteString(spec.Name, ShardName(i, shards.Count));
-            }
-        }
-
-        json.WriteEndObject();
-        json.WriteEndObject();
     }
 }
