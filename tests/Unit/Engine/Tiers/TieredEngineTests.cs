@@ -80,14 +80,18 @@ public sealed class TieredEngineTests : IDisposable
         using var model = new HashModel(blocks: 26);
         var log = new CountingLogger();
         await using var engine = new InferenceEngine(model, Options with { MaxRunning = 8, MaxBatchTokens = 64 }, log, Host);
+        using var submitted = new ManualResetEventSlim();
         model.BeforeStep = _ =>
         {
+            Assert.True(submitted.Wait(Deadline));
             BlockPoolCounts counts = engine.Pool.Counts;
             Assert.Equal(counts.Total, counts.Free + counts.Cached + counts.Referenced);
         };
-        GenerationRequest[] requests = [.. Enumerable.Range(0, 16).Select(i => Request(Prompt(10 + i, seed: i), maxTokens: 30, id: $"{i}"))];
+        GenerationRequest[] requests = Pressure();
+        IGeneration[] generations = [.. requests.Select(engine.Submit)];
+        submitted.Set();
 
-        List<GeneratedToken>[] answers = await Task.WhenAll(requests.Select(request => engine.Submit(request).ReadToEndAsync()));
+        List<GeneratedToken>[] answers = await Task.WhenAll(generations.Select(generation => generation.ReadToEndAsync()));
 
         for (int i = 0; i < requests.Length; i++)
         {
@@ -106,11 +110,15 @@ public sealed class TieredEngineTests : IDisposable
     public async Task Without_tiers_the_same_pressure_costs_whole_prompts()
     {
         using var model = new HashModel(blocks: 26);
+        using var submitted = new ManualResetEventSlim();
+        model.BeforeStep = _ => Assert.True(submitted.Wait(Deadline));
         var log = new CountingLogger();
         await using var engine = new InferenceEngine(model, Options with { MaxRunning = 8, MaxBatchTokens = 64 }, log);
-        GenerationRequest[] requests = [.. Enumerable.Range(0, 16).Select(i => Request(Prompt(10 + i, seed: i), maxTokens: 30, id: $"{i}"))];
+        GenerationRequest[] requests = Pressure();
+        IGeneration[] generations = [.. requests.Select(engine.Submit)];
+        submitted.Set();
 
-        List<GeneratedToken>[] answers = await Task.WhenAll(requests.Select(request => engine.Submit(request).ReadToEndAsync()));
+        List<GeneratedToken>[] answers = await Task.WhenAll(generations.Select(generation => generation.ReadToEndAsync()));
 
         int least = requests.Zip(answers).Sum(pair => pair.First.Prompt.Length + pair.Second.Count - 1);
         Assert.True(model.ComputedTokens > least + (log.Preemptions * (BlockSize - 1)), $"{model.ComputedTokens} tokens, {least} at least, {log.Preemptions} preemptions");
@@ -230,6 +238,10 @@ public sealed class TieredEngineTests : IDisposable
         await prefill.AssertNoBlockHeldAsync();
         await decode.AssertNoBlockHeldAsync();
     }
+
+    // More than the pool holds, all at once.
+    private static GenerationRequest[] Pressure() =>
+        [.. Enumerable.Range(0, 16).Select(i => Request(Prompt(10 + i, seed: i), maxTokens: 30, id: $"{i}"))];
 
     private static BlockHash[] Hashes(HashModel model, GenerationRequest request) =>
         BlockHash.Chain(BlockHash.Root(model.Fingerprint), request.Prompt, BlockSize);
