@@ -67,7 +67,7 @@ public sealed class WorkerApp : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="WorkerOptionsException">An option is wrong; the message names its key.</exception>
     /// <exception cref="CheckpointException">The model's files are missing or wrong.</exception>
-    /// <exception cref="IOException">A port is taken.</exception>
+    /// <exception cref="IOException">A port is taken, or the folder for KV blocks can't be used.</exception>
     public static async Task<WorkerApp> StartAsync(
         WorkerOptions options,
         IClusterState state,
@@ -77,6 +77,7 @@ public sealed class WorkerApp : IAsyncDisposable
     {
         options.Validate();
         WorkerModel? ownModel = model is null ? WorkerModel.Load(options.ModelPath, options.Cpu) : null;
+        WebApplication? app = null;
         WorkerApp? worker = null;
         CpuModelRunner? runner = null;
         try
@@ -86,7 +87,7 @@ public sealed class WorkerApp : IAsyncDisposable
             runner = new CpuModelRunner(model.Cpu, options.BlocksFor(layout), options.Cpu);
             string id = options.Id.Length > 0 ? options.Id : CreateId(options.Role);
             var listener = new WorkerListener(options);
-            WebApplication app = Build(options, id, runner, model, listener, logging);
+            app = Build(options, id, runner, model, listener, logging);
             worker = new WorkerApp(app, runner, ownModel, options, CreateInfo(options, id, runner));
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
             worker.Info = worker.Info with { HttpEndpoint = listener.HttpEndpoint, GrpcEndpoint = listener.GrpcEndpoint };
@@ -102,6 +103,11 @@ public sealed class WorkerApp : IAsyncDisposable
             }
             else
             {
+                if (app is not null)
+                {
+                    await app.DisposeAsync().ConfigureAwait(false);
+                }
+
                 runner?.Dispose();
                 ownModel?.Dispose();
             }
@@ -118,6 +124,7 @@ public sealed class WorkerApp : IAsyncDisposable
             return;
         }
 
+        long start = TimeProvider.System.GetTimestamp();
         _status.SetDraining();
         if (_membership is not null)
         {
@@ -127,7 +134,8 @@ public sealed class WorkerApp : IAsyncDisposable
 
         // What is still under way fails now, with an error that its caller is told.
         await _app.Services.GetRequiredService<KvReceiver>().DisposeAsync().ConfigureAwait(false);
-        await Engine.DisposeAsync().ConfigureAwait(false);
+        TimeSpan left = _options.ShutdownTimeout - TimeProvider.System.GetElapsedTime(start);
+        await Engine.StopAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
         using (var deadline = new CancellationTokenSource(StopTimeout))
         {
             await _app.StopAsync(deadline.Token).ConfigureAwait(false);

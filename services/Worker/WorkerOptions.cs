@@ -2,6 +2,7 @@ using LlmCluster.Cluster;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 using Microsoft.Extensions.Configuration;
@@ -14,6 +15,7 @@ public sealed record WorkerOptions
     /// <summary>Name of the configuration section.</summary>
     public const string Section = "Worker";
 
+    private const string TiersKey = $"{Section}:{nameof(Tiers)}";
     private const int HighestPort = 65535;
 
     /// <summary>What the worker does.</summary>
@@ -46,6 +48,9 @@ public sealed record WorkerOptions
     /// <summary>Memory of the KV pool in MiB, where <see cref="KvBlocks"/> is 0.</summary>
     public int KvMemoryMiB { get; init; } = 512;
 
+    /// <summary>Where evicted KV blocks go.</summary>
+    public KvTierOptions Tiers { get; init; } = new();
+
     /// <summary>Limits of the engine.</summary>
     public EngineOptions Engine { get; init; } = new();
 
@@ -61,7 +66,7 @@ public sealed record WorkerOptions
     /// <summary>The worker vanishes from the cluster this long after its last heartbeat; it sends three in that time.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long running requests may take to finish when the worker ends; the others then fail.</summary>
+    /// <summary>How long running requests may take to finish when the worker ends; the others then fail. What is left of it goes to writing KV blocks to the disk, where there is such a tier.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The name that clients ask for.</summary>
@@ -70,9 +75,10 @@ public sealed record WorkerOptions
         : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(ModelPath)));
 
     /// <summary>Blocks of a pool of this layout.</summary>
-    /// <exception cref="WorkerOptionsException">The memory holds none.</exception>
+    /// <exception cref="WorkerOptionsException">The memory of the pool, or a tier, is too small for it.</exception>
     public int BlocksFor(KvLayout layout)
     {
+        Check(() => Tiers.ValidateFor(layout, TiersKey));
         if (KvBlocks > 0)
         {
             return KvBlocks;
@@ -121,6 +127,7 @@ public sealed record WorkerOptions
         Require(
             ShutdownTimeout >= TimeSpan.Zero && ShutdownTimeout <= TimeSpan.FromDays(1), nameof(ShutdownTimeout), ShutdownTimeout, "a time such as 00:00:10, at most a day");
         ValidateEngine();
+        Check(() => Tiers.Validate(TiersKey));
         Check(() => Receiver.Validate($"{Section}:{nameof(Receiver)}"));
         Check(() => Sender.Validate($"{Section}:{nameof(Sender)}"));
     }

@@ -16,6 +16,7 @@ internal sealed partial class EngineLoop(
 {
     // Whatever makes work possible wakes the loop; this is for waits that pass their deadline.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SleepWhileLoading = TimeSpan.FromMilliseconds(20);
 
     private readonly StepPlan _plan = new();
     private readonly ForwardBatch _batch = new();
@@ -102,7 +103,8 @@ internal sealed partial class EngineLoop(
         inbox.Publish(scheduler);
         if (_plan.Work.Count == 0)
         {
-            inbox.Sleep(queueTimeout < LongestSleep ? queueTimeout : LongestSleep);
+            TimeSpan longest = scheduler.IsLoading ? SleepWhileLoading : LongestSleep;
+            inbox.Sleep(queueTimeout < longest ? queueTimeout : longest);
             return;
         }
 

@@ -1,5 +1,6 @@
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 
 namespace LlmCluster.Inference.Engine;
 
@@ -26,6 +27,9 @@ public interface IInferenceEngine : IAsyncDisposable
 
     /// <summary>Load at this moment.</summary>
     EngineStatus Status { get; }
+
+    /// <summary>The tiers of the KV cache at this moment; null where there is none but the pool.</summary>
+    KvTierStatus? Tiers => null;
 
     /// <summary>Generates a sequence here, prompt and answer.</summary>
     /// <exception cref="GenerationException">The request can never be served: it is longer than the context or the pool.</exception>
@@ -54,4 +58,8 @@ public interface IInferenceEngine : IAsyncDisposable
     /// <param name="firstToken">The token that the prefill worker chose; it is reported first.</param>
     /// <param name="cachedTokens">Prompt tokens that the prefill worker had in its cache.</param>
     IGeneration Adopt(GenerationRequest request, BlockLease blocks, GeneratedToken firstToken, int cachedTokens);
+
+    /// <summary>Ends the engine as disposing it does.</summary>
+    /// <param name="flushLimit">Longest time for writing cached blocks to the disk, where there is such a tier.</param>
+    ValueTask StopAsync(TimeSpan flushLimit) => DisposeAsync();
 }

@@ -1,5 +1,6 @@
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Scheduling;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,13 @@ namespace LlmCluster.Inference.Engine;
 /// </summary>
 public sealed class InferenceEngine : IInferenceEngine
 {
+    private static readonly TimeSpan DefaultFlushLimit = TimeSpan.FromSeconds(5);
+
+    // More than all that Close may wait for.
+    private static readonly TimeSpan CloseMargin = TimeSpan.FromSeconds(25);
+
     private readonly Inbox _inbox = new();
+    private readonly KvTiers? _tiers;
     private readonly ILogger _logger;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -21,8 +28,10 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <param name="runner">The model; used by the engine's thread alone until the engine is disposed.</param>
     /// <param name="options">Limits.</param>
     /// <param name="logger">Where failures are reported.</param>
+    /// <param name="tiers">Where evicted KV blocks go; by default they are lost.</param>
+    /// <exception cref="IOException">The tiers' folder can't be used.</exception>
     /// <exception cref="ArgumentException">The options leave no room for prefill, or a limit is not positive.</exception>
-    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null)
+    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null, KvTierOptions? tiers = null)
     {
         ArgumentNullException.ThrowIfNull(runner);
         ArgumentNullException.ThrowIfNull(options);
@@ -53,9 +62,10 @@ public sealed class InferenceEngine : IInferenceEngine
         Runner = runner;
         Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
         _logger = logger ?? NullLogger.Instance;
+        _tiers = tiers is { IsEnabled: true } ? new KvTiers(Pool, runner.KvStore, runner.Fingerprint, tiers, _inbox.Wake, _logger) : null;
         Pool.Released += _inbox.Wake;
         var pacer = new StepPacer(options.MaxStepTime);
-        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning, pacer, Policy(options));
+        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning, pacer, Policy(options), _tiers);
         var loop = new EngineLoop(runner, Pool, scheduler, pacer, _inbox, options.QueueTimeout, _logger);
         var thread = new Thread(() =>
         {
@@ -77,6 +87,9 @@ public sealed class InferenceEngine : IInferenceEngine
 
     /// <inheritdoc/>
     public EngineStatus Status => _inbox.Status(Pool.Counts);
+
+    /// <inheritdoc/>
+    public KvTierStatus? Tiers => _tiers?.Status;
 
     private ModelConfig Model => Runner.Config;
 
@@ -127,7 +140,7 @@ public sealed class InferenceEngine : IInferenceEngine
         if (_inbox.NobodyWaits(out int keepAvailable)
             && Pool.TryReserve(prefix, blockCount, out int cachedBlocks, keepAvailable) is { } blocks)
         {
-            return (blocks, cachedBlocks);
+            return (blocks, await LoadAsync(prefix, blocks, cachedBlocks, cancellationToken).ConfigureAwait(false));
         }
 
         var reservation = new Reservation(prefix, blockCount);
@@ -139,7 +152,8 @@ public sealed class InferenceEngine : IInferenceEngine
                 _inbox.Post(Command.For(CommandKind.CancelReservation, (Reservation)state));
             },
             reservation);
-        return await reservation.Granted.ConfigureAwait(false);
+        (blocks, cachedBlocks) = await reservation.Granted.ConfigureAwait(false);
+        return (blocks, await LoadAsync(prefix, blocks, cachedBlocks, cancellationToken).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
@@ -172,12 +186,29 @@ public sealed class InferenceEngine : IInferenceEngine
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => StopAsync(DefaultFlushLimit);
+
+    /// <inheritdoc/>
+    public async ValueTask StopAsync(TimeSpan flushLimit)
     {
         _inbox.Close();
         await _stopped.Task.ConfigureAwait(false);
         Pool.Released -= _inbox.Wake;
+        if (_tiers is not null)
+        {
+            try
+            {
+                await Task.Run(() => _tiers.Close(flushLimit)).WaitAsync(flushLimit + CloseMargin).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                // A disk that hangs holds nobody up for ever.
+            }
+        }
     }
+
+    private ValueTask<int> LoadAsync(BlockHash[] prefix, BlockLease blocks, int cachedBlocks, CancellationToken cancellationToken) =>
+        _tiers is null ? new ValueTask<int>(cachedBlocks) : _tiers.LoadAsync(prefix, blocks, cachedBlocks, cancellationToken);
 
     // The first token and the prompt's blocks are there: the reader and the cache need not wait for a step.
     private void Start(SequenceGeneration generation, BlockLease blocks, GeneratedToken firstToken)

@@ -1,36 +1,30 @@
-namespace LlmCluster.Inference.KvCache;
+using System.Runtime.InteropServices;
+using LlmCluster.Inference.KvCache.Tiers;
 
-/// <summary>Counts of a pool's blocks at one moment; <c>Free + Cached + Referenced = Total</c>.</summary>
-/// <param name="Total">All blocks.</param>
-/// <param name="Free">Blocks without owner and without content.</param>
-/// <param name="Cached">Blocks without owner whose content can be reused until they are evicted.</param>
-/// <param name="Referenced">Blocks that a sequence or a transfer holds.</param>
-public readonly record struct BlockPoolCounts(int Total, int Free, int Cached, int Referenced)
-{
-    /// <summary>Blocks that can be had at once.</summary>
-    public int Available => Free + Cached;
-}
+namespace LlmCluster.Inference.KvCache;
 
 /// <summary>
 /// Accounts for the blocks of a KV pool: reference counts, hash → block for full blocks, and eviction of the least
 /// recently used among the unreferenced. Knows nothing of the bytes. Safe to use from several threads.
 /// </summary>
-public sealed class BlockPool
+public sealed partial class BlockPool
 {
     private const int None = -1;
+
+    // Unreferenced blocks, next to be taken first: all free ones come before the cached ones.
+    private const int Free = 0;
+    private const int Cached = 1;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<BlockHash, int> _byHash = [];
     private readonly BlockHash?[] _hashes;
     private readonly int[] _references;
 
-    // Unreferenced blocks in a doubly linked list through these arrays, next to be taken first. The sentinel is the
-    // last index.
-    private readonly int[] _next;
-    private readonly int[] _previous;
-    private readonly int _sentinel;
-    private int _available;
-    private int _cached;
+    private readonly IndexLists _idle;
+
+    // When a cached block lost its last owner: its place in the list.
+    private readonly long[] _cachedAt;
+    private long _clock;
 
     /// <summary>Creates a pool with every block free.</summary>
     /// <param name="blockCount">Blocks in the pool.</param>
@@ -42,13 +36,11 @@ public sealed class BlockPool
         BlockSize = blockSize;
         _hashes = new BlockHash?[blockCount];
         _references = new int[blockCount];
-        _next = new int[blockCount + 1];
-        _previous = new int[blockCount + 1];
-        _sentinel = blockCount;
-        _next[_sentinel] = _previous[_sentinel] = _sentinel;
+        _idle = new IndexLists(blockCount, lists: 2);
+        _cachedAt = new long[blockCount];
         for (int block = 0; block < blockCount; block++)
         {
-            InsertBefore(_sentinel, block);
+            _idle.AddLast(Free, block);
         }
     }
 
@@ -68,10 +60,18 @@ public sealed class BlockPool
         {
             lock (_lock)
             {
-                return new BlockPoolCounts(BlockCount, _available - _cached, _cached, BlockCount - _available);
+                return new BlockPoolCounts(BlockCount, _idle.Count(Free), _idle.Count(Cached), BlockCount - Available);
             }
         }
     }
+
+    /// <summary>Blocks that reservations found, and did not find.</summary>
+    internal TierCounters Lookups { get; } = new(TierCounters.Device);
+
+    /// <summary>Keeps content that is evicted; set before the pool is used.</summary>
+    internal IEvictedContent? Evicted { get; set; }
+
+    private int Available => _idle.Count(Free) + _idle.Count(Cached);
 
     /// <summary>
     /// Takes blocks for a sequence: those cached for the longest prefix of <paramref name="prefix"/>, then fresh ones up
@@ -87,9 +87,10 @@ public sealed class BlockPool
         ArgumentOutOfRangeException.ThrowIfLessThan(blockCount, prefix.Length);
         ArgumentOutOfRangeException.ThrowIfNegative(keepAvailable);
         var blocks = new int[blockCount];
+        List<CachedBlock>? evicted = null;
+        int hits = 0;
         lock (_lock)
         {
-            int hits = 0;
             int revived = 0;
             while (hits < prefix.Length && _byHash.TryGetValue(prefix[hits], out int block))
             {
@@ -97,7 +98,7 @@ public sealed class BlockPool
                 revived += _references[block] == 0 ? 1 : 0;
             }
 
-            if (blockCount - hits > _available - revived - keepAvailable)
+            if (blockCount - hits > Available - revived - keepAvailable)
             {
                 cachedBlocks = 0;
                 return null;
@@ -110,12 +111,18 @@ public sealed class BlockPool
 
             for (int i = hits; i < blockCount; i++)
             {
-                blocks[i] = TakeLocked();
+                blocks[i] = TakeLocked(out BlockHash? content);
+                if (content is { } hash && Evicted is not null)
+                {
+                    (evicted ??= []).Add(new CachedBlock(blocks[i], hash));
+                }
             }
-
-            cachedBlocks = hits;
         }
 
+        Evicted?.Keep(CollectionsMarshal.AsSpan(evicted), wanted: prefix[hits..]);
+        Lookups.Hit(hits);
+        Lookups.Miss(prefix.Length - hits);
+        cachedBlocks = hits;
         return new BlockLease(this, blocks);
     }
 
@@ -138,17 +145,24 @@ public sealed class BlockPool
     /// <returns>False when every block is referenced.</returns>
     public bool TryAllocate(out int block)
     {
+        BlockHash? content;
         lock (_lock)
         {
-            if (_available == 0)
+            if (Available == 0)
             {
                 block = None;
                 return false;
             }
 
-            block = TakeLocked();
-            return true;
+            block = TakeLocked(out content);
         }
+
+        if (content is { } hash && Evicted is { } evicted)
+        {
+            evicted.Keep([new CachedBlock(block, hash)], wanted: []);
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -221,12 +235,12 @@ public sealed class BlockPool
                     if (_hashes[block] is null)
                     {
                         // Without content it is the best one to take next.
-                        InsertBefore(_next[_sentinel], block);
+                        _idle.AddFirst(Free, block);
                     }
                     else
                     {
-                        InsertBefore(_sentinel, block);
-                        _cached++;
+                        _idle.AddLast(Cached, block);
+                        _cachedAt[block] = ++_clock;
                     }
                 }
             }
@@ -245,7 +259,7 @@ public sealed class BlockPool
         {
             _byHash.Clear();
             Array.Clear(_hashes);
-            _cached = 0;
+            _idle.Append(Cached, Free);
         }
     }
 
@@ -253,43 +267,23 @@ public sealed class BlockPool
     {
         if (_references[block]++ == 0)
         {
-            Unlink(block);
-            if (_hashes[block] is not null)
-            {
-                _cached--;
-            }
+            _idle.Remove(_hashes[block] is null ? Free : Cached, block);
         }
     }
 
-    private int TakeLocked()
+    private int TakeLocked(out BlockHash? content)
     {
-        int block = _next[_sentinel];
-        Unlink(block);
-        if (_hashes[block] is { } hash)
+        int list = _idle.Count(Free) > 0 ? Free : Cached;
+        int block = _idle.First(list);
+        _idle.Remove(list, block);
+        content = _hashes[block];
+        if (content is { } hash)
         {
             _byHash.Remove(hash);
             _hashes[block] = null;
-            _cached--;
         }
 
         _references[block] = 1;
         return block;
-    }
-
-    private void InsertBefore(int position, int block)
-    {
-        int before = _previous[position];
-        _next[before] = block;
-        _previous[block] = before;
-        _next[block] = position;
-        _previous[position] = block;
-        _available++;
-    }
-
-    private void Unlink(int block)
-    {
-        _next[_previous[block]] = _next[block];
-        _previous[_next[block]] = _previous[block];
-        _available--;
     }
 }

@@ -1,4 +1,5 @@
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 
 namespace LlmCluster.Inference.Scheduling;
 
@@ -12,9 +13,11 @@ namespace LlmCluster.Inference.Scheduling;
 /// When a decoding sequence finds no block, the most recently admitted one gives its blocks up and is computed again
 /// later; the oldest one always gets on. Who had to do so <see cref="MaxPreemptions"/> times comes back with all blocks that it can ever need, and
 /// keeps them. Sequences that can't give theirs up (their blocks are being sent to another
-/// worker) never need more than they have, and end by themselves.
+/// worker) never need more than they have, and end by themselves. Where there are tiers below the pool, a sequence is computed once what they hold of it
+/// is in its blocks; for one that was preempted, that is all but its last block.
 /// </remarks>
-internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunning, StepPacer? pacer = null, IQueuePolicy? policy = null)
+internal sealed partial class Scheduler(
+    BlockPool pool, int maxBatchTokens, int maxRunning, StepPacer? pacer = null, IQueuePolicy? policy = null, KvTiers? tiers = null)
 {
     /// <summary>How often a sequence gives its blocks up at most.</summary>
     public const int MaxPreemptions = 3;
@@ -125,6 +128,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
     public void Schedule(StepPlan plan)
     {
         plan.Reset(maxBatchTokens);
+        TakeLoaded(plan);
         ScheduleDecodes(plan);
         if (pacer is not null && plan.Work.Count > 0)
         {
@@ -155,7 +159,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         for (int i = 0; i < Math.Min(_running.Count, maxRunning); i++)
         {
             Sequence sequence = _running[i];
-            if (sequence.Remaining > 1 && !TryAddChunk(sequence, plan))
+            if (sequence.Remaining > 1 && sequence.Load is null && !TryAddChunk(sequence, plan))
             {
                 return;
             }
@@ -199,7 +203,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         int block;
         while (!pool.TryAllocate(out block))
         {
-            int victim = _running.FindLastIndex(static candidate => candidate.CanBePreempted && candidate.Preemptions < MaxPreemptions);
+            int victim = _running.FindLastIndex(static candidate => candidate.CanBePreempted && candidate.Load is null && candidate.Preemptions < MaxPreemptions);
             if (victim <= index)
             {
                 // Only transfers, or older sequences, have blocks that this one could get. It keeps what it has.
@@ -223,6 +227,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
         sequence.Preemptions++;
         _waiting.AddFirst(sequence);
         plan.Preempted.Add(sequence);
+        plan.Admitted.Remove(sequence);
     }
 
     private void Admit(StepPlan plan)
@@ -270,13 +275,16 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
             sequence.TakeBlocks(blocks, cachedBlocks);
             sequence.State = SequenceState.Running;
             _running.Add(sequence);
-            plan.Admitted.Add(sequence);
-            TryAddChunk(sequence, plan);
+            if (!TryLoad(sequence, cachedBlocks))
+            {
+                plan.Admitted.Add(sequence);
+                TryAddChunk(sequence, plan);
+            }
         }
     }
 
     /// <summary>
-    /// Whether a running sequence computes the block that this one would have to compute next. Then waiting for it
+    /// Whether a running sequence computes, or loads, the block that this one would have to compute next. Then waiting for it
     /// saves the work, and those behind need not wait: it ends, by being published or with its sequence.
     /// </summary>
     private bool IsBeingComputed(Sequence sequence)

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Sampling;
 
 namespace LlmCluster.Inference.Scheduling;
@@ -95,6 +96,9 @@ internal sealed class Sequence
     public ReadOnlySpan<BlockHash> Reusable =>
         CollectionsMarshal.AsSpan(_hashes)[..((Length - 1) / _blockSize)];
 
+    /// <summary>Content for its next blocks that is on its way up from a tier. Until that is over, the sequence is neither computed nor preempted.</summary>
+    public TierLoad? Load { get; set; }
+
     /// <summary>The running sequence that computes this waiting one's next block, and the index of that block.</summary>
     public (Sequence Sequence, int Block)? WaitsFor { get; set; }
 
@@ -108,6 +112,15 @@ internal sealed class Sequence
         WasAdmitted = true;
         Computed = cachedBlocks * _blockSize;
         Published = cachedBlocks;
+    }
+
+    /// <summary>Takes note of the blocks that a load has filled, which is over.</summary>
+    public void TakeLoaded()
+    {
+        int loaded = Load!.Loaded;
+        Load = null;
+        Computed += loaded * _blockSize;
+        Published += loaded;
     }
 
     /// <summary>Takes blocks over that hold K/V of all tokens, computed elsewhere, and publishes the full ones.</summary>
@@ -134,6 +147,9 @@ internal sealed class Sequence
     /// <summary>Gives all blocks back; published ones stay in the cache.</summary>
     public void ReleaseBlocks(BlockPool pool)
     {
+        // One that can't be stopped at once has its own references on the blocks.
+        Load?.TryStop();
+        Load = null;
         if (_blocks.Count > 0)
         {
             pool.Release(Blocks);

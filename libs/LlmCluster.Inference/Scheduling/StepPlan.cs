@@ -6,7 +6,7 @@ internal sealed class StepPlan
     /// <summary>Sequences to compute, and how many tokens of each.</summary>
     public List<(Sequence Sequence, int Count)> Work { get; } = [];
 
-    /// <summary>Sequences that were admitted for this step.</summary>
+    /// <summary>Sequences that were admitted, and whose blocks hold by now all that they will not have to compute.</summary>
     public List<Sequence> Admitted { get; } = [];
 
     /// <summary>Sequences whose blocks were taken from them; they wait again.</summary>

@@ -18,6 +18,13 @@ internal static class WorkerSettings
     {
         settings.Add<int?>("--kv-blocks", "Worker:KvBlocks", "Blocks of each worker's KV pool. [default: as many as --kv-memory holds]", "N");
         settings.Add<int?>("--kv-memory", "Worker:KvMemoryMiB", "Memory of each worker's KV pool. [default: 512]", "MIB");
+        Option<int?> host = settings.Add<int?>(
+            "--kv-host-mib", "Worker:Tiers:HostMemoryMiB", "Host memory of each worker for KV blocks that its pool evicts. [default: 0, none]", "MIB");
+        settings.Add<string?>(
+            "--kv-disk", "Worker:Tiers:DiskPath", "Folder for KV blocks that host memory evicts; each worker takes a sub-folder. Needs --kv-host-mib. [default: none]", "DIR");
+        Option<int?> disk = settings.Add<int?>("--kv-disk-mib", "Worker:Tiers:DiskMiB", "Room of each worker in that folder. [default: 4096]", "MIB");
+        ServiceOptions.RequireRange(host, 0, int.MaxValue);
+        ServiceOptions.RequireRange(disk, 1, int.MaxValue);
         Option<string?> weights = settings.AddChoice("--weights", WeightsKey, "Number format of weights. [default: the checkpoint's]", "bf16", "f32");
         Option<string?> quantize = settings.AddChoice(
             "--quantize", WeightsKey, "Round weights to integers of eight or four bits when they are loaded, 32 with a scale.", "q8", "q4");

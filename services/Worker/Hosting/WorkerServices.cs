@@ -22,7 +22,7 @@ internal static class WorkerServices
     public static void AddWorker(this IServiceCollection services, WorkerOptions options, string id, IModelRunner runner, Func<ITokenizer> tokenizer)
     {
         services.AddSingleton<IInferenceEngine>(provider =>
-            new InferenceEngine(runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>()));
+            new InferenceEngine(runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>(), options.Tiers));
         services.AddSingleton<IKvTransport, GrpcKvTransport>();
         services.AddSingleton(provider => new KvReceiver(
             provider.GetRequiredService<IInferenceEngine>(), options.Receiver, logger: provider.GetRequiredService<ILogger<KvReceiver>>()));

@@ -1,6 +1,7 @@
 using LlmCluster.Cluster;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 
@@ -38,6 +39,9 @@ internal sealed record WorkerStatusReport
 
     /// <summary>Accounts of the KV pool.</summary>
     public required KvBlockReport KvBlocks { get; init; }
+
+    /// <summary>The tiers of the KV cache; null where there is none but the pool.</summary>
+    public required KvTierStatus? KvTiers { get; init; }
 
     /// <summary>Transfers that come in.</summary>
     public required int IncomingTransfers { get; init; }
@@ -110,6 +114,7 @@ internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInfe
             Waiting = status.Waiting,
             WaitingTokens = status.WaitingTokens,
             KvBlocks = new KvBlockReport(blocks.Total, blocks.Free, blocks.Cached, blocks.Referenced),
+            KvTiers = engine.Tiers,
             IncomingTransfers = receiver.LiveTransfers,
             OutgoingTransfers = sender.LiveTransfers,
             WaitingForTransfer = receiver.WaitingRequests,

@@ -55,6 +55,7 @@ public sealed class ServiceCommandTests
     [InlineData("llmc gateway: name the model's folder with --model DIR (or LLMC__Gateway__ModelPath).", "gateway")]
     [InlineData("llmc gateway: name the Redis that the cluster shares with --redis URL (or LLMC__Redis__Url).", "gateway", "--model", "/tmp")]
     [InlineData("llmc worker: Worker:Lease is '00:00:00'", "worker", "--model", "/tmp", "--set", "Worker:Lease=00:00:00")]
+    [InlineData("llmc worker: Worker:Tiers:HostMemoryMiB is '0'; expected at least 1 with Worker:Tiers:DiskPath", "worker", "--model", "/tmp", "--kv-disk", "/tmp/kv")]
     [InlineData("llmc worker: Argument 'chef' not recognized.", "worker", "--role", "chef")]
     [InlineData("llmc worker: --device cuda is not available in this build", "worker", "--device", "cuda")]
     [InlineData("llmc worker: Worker:Cpu: CpuOptions.Affinity: '0-' is no list of processors", "worker", "--model", "/tmp", "--affinity", "0-")]

@@ -7,8 +7,11 @@ internal sealed class CountingLogger : ILogger
 {
     private int _preemptions;
     private int _errors;
+    private int _warnings;
 
     public int Preemptions => Volatile.Read(ref _preemptions);
+
+    public int Warnings => Volatile.Read(ref _warnings);
 
     public int Errors => Volatile.Read(ref _errors);
 
@@ -23,6 +26,11 @@ internal sealed class CountingLogger : ILogger
         if (eventId.Name == "LogPreempted")
         {
             Interlocked.Increment(ref _preemptions);
+        }
+
+        if (logLevel == LogLevel.Warning)
+        {
+            Interlocked.Increment(ref _warnings);
         }
 
         if (logLevel >= LogLevel.Error)

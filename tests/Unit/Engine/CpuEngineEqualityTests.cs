@@ -1,8 +1,10 @@
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
+using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Sampling;
+using LlmCluster.Testing;
 using LlmCluster.Tests.Unit.Cpu;
 using Xunit;
 using static LlmCluster.Tests.Unit.Engine.EngineTestExtensions;
@@ -46,6 +48,31 @@ public sealed class CpuEngineEqualityTests : IDisposable
         AssertSame(expected, actual);
         Assert.True(log.Preemptions > 0);
         await engine.AssertNoBlockHeldAsync();
+    }
+
+    [Fact]
+    public async Task So_do_those_whose_blocks_come_back_from_tiers()
+    {
+        List<GeneratedToken>[] expected = await OneByOneAsync();
+        using var directory = new TempDirectory("tiers");
+        var tiers = new KvTierOptions { HostBlocks = 100, DiskPath = directory.Path };
+        var options = new EngineOptions { MaxBatchTokens = 70, MaxRunning = 20 };
+        for (int run = 0; run < 2; run++)
+        {
+            // The second one begins with what the first one left on the disk.
+            using var runner = new CpuModelRunner(_model, blockCount: 60);
+            var log = new CountingLogger();
+            await using var engine = new InferenceEngine(runner, options, log, tiers);
+
+            List<GeneratedToken>[] actual = await Task.WhenAll(_requests.Select(r => engine.Submit(r).ReadToEndAsync()));
+
+            AssertSame(expected, actual);
+            Assert.True(log.Preemptions > 0);
+            Assert.Equal(0, log.Errors);
+            Assert.True(engine.Tiers!.Host.Promotions > 0, $"{engine.Tiers}");
+            Assert.True(run == 0 || engine.Tiers.Disk!.Hits > 0, $"{engine.Tiers}");
+            await engine.AssertNoBlockHeldAsync();
+        }
     }
 
     [Fact]

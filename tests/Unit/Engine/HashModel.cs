@@ -199,11 +199,17 @@ internal sealed class MemoryKvStore(KvLayout layout, int blockCount) : IKvBlockS
 
     public int BlockCount { get; } = blockCount;
 
+    /// <summary>Called with each block that comes from elsewhere, before it is written.</summary>
+    public Action<int>? BeforeWrite { get; set; }
+
     public void Read(int layer, int block, int offset, Span<byte> destination) =>
         Slice(layer, block).Slice(offset, destination.Length).CopyTo(destination);
 
-    public void Write(int layer, int block, int offset, ReadOnlySpan<byte> source) =>
+    public void Write(int layer, int block, int offset, ReadOnlySpan<byte> source)
+    {
+        BeforeWrite?.Invoke(block);
         source.CopyTo(Slice(layer, block)[offset..]);
+    }
 
     public void WriteToken(int layer, ReadOnlySpan<int> table, int position, ulong key, ulong value)
     {

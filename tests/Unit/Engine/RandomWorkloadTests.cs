@@ -126,7 +126,7 @@ public class RandomWorkloadTests
         return false;
     }
 
-    private static async Task<bool> TransferAsync(
+    internal static async Task<bool> TransferAsync(
         InferenceEngine prefill, InferenceEngine decode, HashModel model, GenerationRequest request, bool cancelEarly)
     {
         using var cancellation = new CancellationTokenSource();

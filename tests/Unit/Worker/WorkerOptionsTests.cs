@@ -20,6 +20,10 @@ public class WorkerOptionsTests
             ("GrpcPort", "9001"),
             ("KvBlocks", "77"),
             ("Engine:MaxRunning", "8"),
+            ("Tiers:HostMemoryMiB", "64"),
+            ("Tiers:DiskPath", "/var/kv"),
+            ("Tiers:DiskMiB", "128"),
+            ("Tiers:LoadTimeout", "00:00:03"),
             ("Cpu:Threads", "3"),
             ("Cpu:Kv", "F32"),
             ("Receiver:ClaimTimeout", "00:00:07"),
@@ -28,6 +32,7 @@ public class WorkerOptionsTests
         Assert.Equal((WorkerRole.Decode, "d1", "*", "10.0.0.7"), (options.Role, options.Id, options.Host, options.AdvertisedHost));
         Assert.Equal((9000, 9001, 77, 8, 3), (options.HttpPort, options.GrpcPort, options.KvBlocks, options.Engine.MaxRunning, options.Cpu.Threads));
         Assert.Equal(KvDtype.F32, options.Cpu.Kv);
+        Assert.Equal((64, "/var/kv", 128, TimeSpan.FromSeconds(3)), (options.Tiers.HostMemoryMiB, options.Tiers.DiskPath, options.Tiers.DiskMiB, options.Tiers.LoadTimeout));
         Assert.Equal(TimeSpan.FromSeconds(7), options.Receiver.ClaimTimeout);
         Assert.Equal(65536, options.Sender.MaxFrameBytes);
         Assert.Equal(TimeSpan.FromSeconds(5), options.Lease);
@@ -47,6 +52,13 @@ public class WorkerOptionsTests
     [InlineData("Engine:MaxRunning", "0")]
     [InlineData("Engine:MaxBatchTokens", "10")]
     [InlineData("Engine:MaxStepTime", "-00:00:01")]
+    [InlineData("Tiers:HostMemoryMiB", "-1")]
+    [InlineData("Tiers:HostBlocks", "-1")]
+    [InlineData("Tiers:DiskPath", "")]
+    [InlineData("Tiers:DiskMiB", "0")]
+    [InlineData("Tiers:DiskBlocks", "-1")]
+    [InlineData("Tiers:LoadTimeout", "00:00:00")]
+    [InlineData("Tiers:WriteAhead", "1.5")]
     [InlineData("Cpu:Threads", "0")]
     [InlineData("Receiver:ReserveTimeout", "-00:00:01")]
     [InlineData("Receiver:MemoryLimit", "0")]
