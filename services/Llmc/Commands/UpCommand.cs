@@ -62,6 +62,7 @@ internal sealed class UpCommand
         ServiceOptions.RequireRange(_mixed, 0, MostWorkers);
         ServiceOptions.RequireThreads(_threads);
         WorkerSettings.AddMemory(_settings);
+        GatewaySettings.AddPlacement(_settings);
         _settings.AddShared("warning");
     }
 

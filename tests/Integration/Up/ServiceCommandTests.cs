@@ -56,6 +56,8 @@ public sealed class ServiceCommandTests
     [InlineData("llmc gateway: name the Redis that the cluster shares with --redis URL (or LLMC__Redis__Url).", "gateway", "--model", "/tmp")]
     [InlineData("llmc worker: Worker:Lease is '00:00:00'", "worker", "--model", "/tmp", "--set", "Worker:Lease=00:00:00")]
     [InlineData("llmc worker: Argument 'chef' not recognized.", "worker", "--role", "chef")]
+    [InlineData("llmc gateway: Argument 'best' not recognized.", "gateway", "--placement", "best")]
+    [InlineData("llmc gateway: Gateway:Placement is 'best'; expected one of round-robin, least-predicted-load.", "gateway", "--model", "/tmp", "--set", "Gateway:Placement=best")]
     [InlineData("llmc worker: --device cuda is not available in this build", "worker", "--device", "cuda")]
     [InlineData("llmc worker: --http-port is -1; it must lie between 0 and 65535", "worker", "--http-port", "-1")]
     public async Task WrongOptionsAreNamedInOneLine(string message, params string[] arguments)
