@@ -304,8 +304,7 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
             }
 
             int count = sequence.Preemptions < MaxPreemptions ? sequence.BlocksNeeded : Math.Min(sequence.MostBlocks, pool.BlockCount);
-            int room = count == pool.BlockCount ? 0 : Math.Max(Headroom, _forecast.Growth(_running, sequence, count));
-            BlockLease? blocks = pool.TryReserve(sequence.Reusable, count, out int cachedBlocks, room);
+            BlockLease? blocks = pool.TryReserve(sequence.Reusable, count, out int cachedBlocks, RoomBeside(sequence, count));
             if (blocks is null)
             {
                 return;
@@ -319,6 +318,11 @@ internal sealed class Scheduler(BlockPool pool, int maxBatchTokens, int maxRunni
             TryAddChunk(sequence, plan);
         }
     }
+
+    // A prompt that is computed for another worker gives its blocks back before others can have grown much.
+    private int RoomBeside(Sequence newcomer, int blocks) => blocks == pool.BlockCount ? 0
+        : newcomer.CanBePreempted ? Math.Max(Headroom, _forecast.Growth(_running, newcomer, blocks))
+        : Headroom;
 
     /// <summary>
     /// Whether a running sequence computes the block that this one would have to compute next. Then waiting for it

@@ -19,7 +19,8 @@ public sealed class LengthsBenchmarkTests : IDisposable
         LengthsBenchmarkResult result = await RunAsync(4000, i =>
         {
             bool isLong = random.Next(2) == 0;
-            return (i * 100, isLong ? 5000 : 100, random.Next(1, 201) + (isLong ? 1000 : 0));
+            double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+            return (i * 1000, isLong ? 5000 : 100, (int)Math.Ceiling((isLong ? 1000 : 50) * Math.Exp(0.3 * normal)));
         });
 
         Assert.InRange(result.Coverage50, 0.47, 0.54);

@@ -21,10 +21,10 @@ public class OutputLengthTests
 
         // No token can end it: nothing is learnt from that it had its most tokens.
         await engine.Submit(request).ReadToEndAsync();
-        await BreakOffAsync(engine, request, complete: false);
+        await BreakOffAsync(engine, model, request, complete: false);
         Assert.Equal(1, engine.Status.OutputLengths!.Observed);
 
-        await BreakOffAsync(engine, request, complete: true);
+        await BreakOffAsync(engine, model, request, complete: true);
         Assert.Equal(2, engine.Status.OutputLengths!.Observed);
     }
 
@@ -65,9 +65,12 @@ public class OutputLengthTests
         await UntilAsync(() => engine.Status is { PredictedTokens: 0, PredictedBlocks: 0 }, "nothing left to generate");
     }
 
-    private static async Task BreakOffAsync(InferenceEngine engine, GenerationRequest request, bool complete)
+    private static async Task BreakOffAsync(InferenceEngine engine, HashModel model, GenerationRequest request, bool complete)
     {
-        await using IGeneration generation = engine.Submit(request with { MaxTokens = 80, StopTokenIds = [1000] });
+        // Steps wait, so that it does not come to its limit before it is broken off.
+        using var steps = new SemaphoreSlim(2);
+        model.BeforeStep = _ => steps.Wait(Deadline);
+        IGeneration generation = engine.Submit(request with { StopTokenIds = [1000] });
         await foreach (GeneratedToken _ in generation.ReadAllAsync())
         {
             break;
@@ -77,5 +80,9 @@ public class OutputLengthTests
         {
             generation.Complete();
         }
+
+        ValueTask ended = generation.DisposeAsync();
+        steps.Release(1000);
+        await ended;
     }
 }

@@ -77,10 +77,21 @@ public class PredictedAdmissionTests
         world.Scheduler.Enqueue(reservation);
         world.Step();
         Assert.False(reservation.Granted.IsCompleted);
-        Assert.Equal(10, world.Scheduler.Room);
+        Assert.Equal(12 - 3, world.Scheduler.Room);
         world.RunToEnd();
         Assert.True(reservation.Granted.IsCompletedSuccessfully);
         (await reservation.Granted).Blocks.Dispose();
+    }
+
+    [Fact]
+    public void Prompts_for_other_workers_do_not_wait_for_it()
+    {
+        var world = new World(new BlockPool(20, BlockSize), new Foretold(Output));
+        world.Add(Prompt, Output);
+        world.Step();
+        Sequence prefill = world.Add(40, 1, canBePreempted: false);
+        world.Step();
+        Assert.Equal(SequenceState.Ended, prefill.State);
     }
 
     [Fact]
