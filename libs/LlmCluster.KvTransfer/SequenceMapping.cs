@@ -3,8 +3,8 @@ using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Sampling;
 using LlmCluster.Protocol.V1;
-using EngineLogprob = LlmCluster.Inference.Engine.TokenLogprob;
 using EngineKind = LlmCluster.Inference.Scheduling.Prediction.RequestKind;
+using EngineLogprob = LlmCluster.Inference.Engine.TokenLogprob;
 using WireKind = LlmCluster.Protocol.V1.RequestKind;
 using WireLogprob = LlmCluster.Protocol.V1.TokenLogprob;
 

@@ -3,6 +3,9 @@ namespace LlmCluster.Inference.Scheduling.Prediction;
 /// <summary>A distribution of lengths over <see cref="LengthBuckets"/>, even within each.</summary>
 internal sealed class LengthDistribution
 {
+    // Median of lengths before any was seen.
+    private const double Guess = 256;
+
     // Rounding must not move a quantile to the next length.
     private const double Tolerance = 1e-9;
 
@@ -16,16 +19,15 @@ internal sealed class LengthDistribution
     public double After(int bucket) => _after[bucket];
 
     /// <summary>
-    /// What is thought of lengths before any was seen: every octave is as likely as every other, which says least about a quantity whose very magnitude is unknown
-    /// (Jeffreys' prior of a scale, cut at <see cref="LengthBuckets.Longest"/>).
+    /// What is thought of lengths before any was seen: log-logistic with a median of 256 tokens and shape 1, where a length is exceeded n-fold with a probability of about
+    /// 1 / n (Bennett, "Log-Logistic Regression Models for Survival Data", 1983). Wide, since the very magnitude is unknown.
     /// </summary>
     public void SetPrior()
     {
         double after = 1;
-        double octaves = Math.Log2(LengthBuckets.Longest + 1.0);
         for (int i = 0; i < LengthBuckets.Count; i++)
         {
-            double next = i == LengthBuckets.Count - 1 ? 0 : 1 - (Math.Log2(LengthBuckets.Last(i) + 1.0) / octaves);
+            double next = i == LengthBuckets.Count - 1 ? 0 : Guess / (Guess + LengthBuckets.Last(i));
             _mass[i] = after - next;
             _after[i] = after = next;
         }

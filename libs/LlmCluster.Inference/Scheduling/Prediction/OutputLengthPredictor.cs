@@ -15,7 +15,7 @@ internal sealed record OutputLengthPredictorOptions
 
 /// <summary>
 /// Predicts output lengths from those of earlier requests, the specific ones first: of the same model, tenant and shape; of the model and shape; of the model and tenant;
-/// of the model; and before anything was seen, any magnitude. How much each says depends on how much it saw. Deterministic: the same calls give the same answers.
+/// of the model; and before anything was seen, a guess of the magnitude. How much each says depends on how much it saw. Deterministic: the same calls give the same answers.
 /// </summary>
 internal sealed class OutputLengthPredictor(OutputLengthPredictorOptions? options = null) : IOutputLengthPredictor
 {

@@ -40,10 +40,11 @@ public class OutputLengthPredictorTests
     }
 
     [Fact]
-    public void Before_anything_was_seen_any_magnitude_is_as_likely()
+    public void Before_anything_was_seen_a_magnitude_is_guessed()
     {
         var predictor = new OutputLengthPredictor();
-        Assert.InRange(predictor.Predict(Chat with { MaxTokens = int.MaxValue }, 0.5), 900, 1200);
+        Assert.InRange(predictor.Predict(Chat with { MaxTokens = int.MaxValue }, 0.5), 250, 262);
+        Assert.InRange(predictor.Predict(Chat with { MaxTokens = int.MaxValue }, 0.9), 2200, 2400);
         Assert.Equal(16, predictor.Predict(Chat with { MaxTokens = 16 }, 0.5));
     }
 
