@@ -17,4 +17,16 @@ public sealed record WorkerLoad
 
     /// <summary>Blocks that sequences or transfers hold.</summary>
     public int ReferencedBlocks { get; init; }
+
+    /// <summary>Tokens that running and waiting sequences are predicted to generate still.</summary>
+    public long PredictedTokens { get; init; }
+
+    /// <summary>Blocks that are predicted to be held at the worst moment to come; may be more than there are.</summary>
+    public int PredictedBlocks { get; init; }
+
+    /// <summary>Median in tokens of the outputs that the worker generates.</summary>
+    public int MedianOutput { get; init; }
+
+    /// <summary>Counts the worker's reports from 1; 0 from a worker that predicts nothing.</summary>
+    public long Report { get; init; }
 }

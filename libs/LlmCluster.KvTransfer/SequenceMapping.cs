@@ -3,7 +3,9 @@ using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Sampling;
 using LlmCluster.Protocol.V1;
+using EngineKind = LlmCluster.Inference.Scheduling.Prediction.RequestKind;
 using EngineLogprob = LlmCluster.Inference.Engine.TokenLogprob;
+using WireKind = LlmCluster.Protocol.V1.RequestKind;
 using WireLogprob = LlmCluster.Protocol.V1.TokenLogprob;
 
 namespace LlmCluster.KvTransfer;
@@ -42,6 +44,10 @@ public static class SequenceMapping
             IgnoreEos = sequence.IgnoreEos,
             CacheSalt = sequence.CacheSalt,
             Priority = sequence.Priority,
+
+            // A newer gateway may know more kinds.
+            Kind = Enum.IsDefined((EngineKind)sequence.Kind) ? (EngineKind)sequence.Kind : EngineKind.Unknown,
+            Tenant = sequence.Tenant,
         };
     }
 
@@ -73,6 +79,8 @@ public static class SequenceMapping
             CacheSalt = request.CacheSalt,
             DecodeEndpoint = decodeEndpoint.AbsoluteUri,
             Priority = request.Priority,
+            Kind = (WireKind)request.Kind,
+            Tenant = request.Tenant,
         };
         result.Prompt.AddRange(request.Prompt);
         result.StopTokenIds.AddRange(request.StopTokenIds);

@@ -1,3 +1,4 @@
+using LlmCluster.Gateway.Placement;
 using Microsoft.Extensions.Configuration;
 
 namespace LlmCluster.Gateway;
@@ -28,6 +29,9 @@ public sealed record GatewayOptions
 
     /// <summary>Longest time for a prefill worker to compute a prompt and hand it over, waiting for its turn included.</summary>
     public TimeSpan PrefillTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Name of the policy that decides where requests run, see <see cref="PlacementPolicies"/>.</summary>
+    public string Placement { get; init; } = PlacementPolicies.Default;
 
     /// <summary>Attempts to compute a prompt when prefill workers fail.</summary>
     public int PrefillAttempts { get; init; } = 3;
@@ -81,6 +85,7 @@ public sealed record GatewayOptions
         RequireTime(PrefillTimeout, nameof(PrefillTimeout));
         RequireTime(ConnectTimeout, nameof(ConnectTimeout));
         RequireTime(ShutdownTimeout, nameof(ShutdownTimeout));
+        Require(PlacementPolicies.TryCreate(Placement, out _), nameof(Placement), Placement, $"one of {string.Join(", ", PlacementPolicies.Names)}");
         Require(PrefillAttempts is >= 1 and <= 100, nameof(PrefillAttempts), PrefillAttempts, "1 to 100");
         Require(MaxChoices is >= 1 and <= 1024, nameof(MaxChoices), MaxChoices, "1 to 1024");
         Require(MaxSequences is >= 1 and <= 4096, nameof(MaxSequences), MaxSequences, "1 to 4096");

@@ -136,6 +136,9 @@ public sealed record WorkerOptions
     {
         Check(() => Cpu.Validate(), $"{Section}:{nameof(Cpu)}: ");
         Require(Engine.MaxRunning >= 1, $"{nameof(Engine)}:{nameof(Engine.MaxRunning)}", Engine.MaxRunning, "at least 1");
+        Require(
+            Engine.AdmissionQuantile is >= 0 and < 1,
+            $"{nameof(Engine)}:{nameof(Engine.AdmissionQuantile)}", Engine.AdmissionQuantile, "0 (off), or over 0 and below 1");
         Require(Engine.QueueAgeing > TimeSpan.Zero, $"{nameof(Engine)}:{nameof(Engine.QueueAgeing)}", Engine.QueueAgeing, "a time such as 00:00:10");
         Require(Enum.IsDefined(Engine.Queue), $"{nameof(Engine)}:{nameof(Engine.Queue)}", Engine.Queue, string.Join(", ", Enum.GetNames<QueueOrder>()));
         Require(Engine.MaxStepTime >= TimeSpan.Zero, $"{nameof(Engine)}:{nameof(Engine.MaxStepTime)}", Engine.MaxStepTime, "a time such as 00:00:00.1, or zero for no limit");

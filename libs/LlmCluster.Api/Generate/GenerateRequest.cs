@@ -1,5 +1,6 @@
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Sampling;
+using LlmCluster.Inference.Scheduling.Prediction;
 
 namespace LlmCluster.Api.Generate;
 
@@ -102,6 +103,12 @@ public sealed record LocalGeneration
     /// <summary>Less is sooner.</summary>
     public int Priority { get; init; }
 
+    /// <summary>What is asked for.</summary>
+    public RequestKind Kind { get; init; }
+
+    /// <summary>Whose request it is, where that is known.</summary>
+    public string Tenant { get; init; } = "";
+
     /// <summary>The sequence as the engine wants it.</summary>
     public GenerationRequest ToGeneration(string requestId, GenerateSequence sequence) => new()
     {
@@ -114,5 +121,7 @@ public sealed record LocalGeneration
         IgnoreEos = IgnoreEos,
         CacheSalt = CacheSalt,
         Priority = Priority,
+        Kind = Kind,
+        Tenant = Tenant,
     };
 }

@@ -75,6 +75,12 @@ public sealed record GenerationParameters
     /// <summary>Less is sooner, where workers order their queues by it.</summary>
     public int Priority { get; init; }
 
+    /// <summary>The client's name for its user.</summary>
+    public string User { get; init; } = "";
+
+    /// <summary>Whose request it is, as far as the request tells; empty when it doesn't.</summary>
+    public string Tenant => User.Length > 0 ? User : CacheSalt;
+
     /// <summary>Whether the answer is streamed.</summary>
     public bool Stream { get; init; }
 

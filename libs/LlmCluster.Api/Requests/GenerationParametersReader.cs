@@ -39,6 +39,7 @@ internal static class GenerationParametersReader
             ReturnTokenIds = Optional(request["return_token_ids"], false, f => f.Boolean()),
             CacheSalt = ReadCacheSalt(request["cache_salt"]),
             Priority = Optional(request["priority"], 0, f => f.Int32(-MostPriority, MostPriority)),
+            User = Optional(request["user"], "", f => f.String()),
             Stream = stream,
             IncludeUsage = ReadIncludeUsage(request["stream_options"], stream),
         };

@@ -3,6 +3,7 @@ using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.Sampling;
 using LlmCluster.Inference.Scheduling;
+using LlmCluster.Inference.Scheduling.Prediction;
 using Microsoft.Extensions.Logging;
 
 namespace LlmCluster.Inference.Engine;
@@ -213,6 +214,7 @@ internal sealed partial class EngineLoop(
         {
             // Before the reader learns of it: who has seen the end sees the blocks given back.
             scheduler.Remove(sequence);
+            sequence.Forecast?.Ended(sequence.Generated, token.FinishReason == FinishReason.Length ? OutputEnd.Limit : OutputEnd.Own);
         }
 
         sequence.Output.OnToken(token);
@@ -226,6 +228,8 @@ internal sealed partial class EngineLoop(
     {
         if (scheduler.Remove(sequence))
         {
+            bool isComplete = sequence.Output is SequenceGeneration { IsComplete: true };
+            sequence.Forecast?.Ended(sequence.Generated, isComplete ? OutputEnd.Own : OutputEnd.Dropped);
             sequence.Output.OnEnded(error);
         }
     }

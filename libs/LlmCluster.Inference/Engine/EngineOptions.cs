@@ -6,7 +6,7 @@ public enum QueueOrder
     /// <summary>That of arrival.</summary>
     Arrival,
 
-    /// <summary>Fewest tokens to compute first, those in the prefix cache not counted; waiting makes up for length.</summary>
+    /// <summary>Least work first: tokens of the prompt that are not in the prefix cache, and of the output as predicted; waiting makes up for it.</summary>
     Shortest,
 
     /// <summary>By the request's priority; waiting makes up for it.</summary>
@@ -36,6 +36,12 @@ public sealed record EngineOptions
     /// How soon waiting makes up for what is behind in the queue: so long counts as one priority less, or as 4,096 prompt tokens less.
     /// </summary>
     public TimeSpan QueueAgeing { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// A newcomer leaves as many KV blocks as running sequences, and itself, are predicted to need at this quantile of their outputs' lengths, so that few have to give
+    /// theirs up later: over 0 and below 1. A higher one preempts less and runs less at the same time. 0: a newcomer leaves one block to each.
+    /// </summary>
+    public double AdmissionQuantile { get; init; } = 0.5;
 
     /// <summary>Most sequences in one step.</summary>
     public int MaxRunning { get; init; } = 64;

@@ -1,4 +1,5 @@
 using LlmCluster.Inference.Sampling;
+using LlmCluster.Inference.Scheduling.Prediction;
 
 namespace LlmCluster.Inference.Engine;
 
@@ -31,6 +32,12 @@ public sealed record GenerationRequest
 
     /// <summary>Less is sooner, where the queue is ordered by it; decides no token.</summary>
     public int Priority { get; init; }
+
+    /// <summary>What is asked for; output lengths are predicted from it. Decides no token.</summary>
+    public RequestKind Kind { get; init; }
+
+    /// <summary>Whose request it is, where that is known; output lengths are predicted from it. Decides no token.</summary>
+    public string Tenant { get; init; } = "";
 }
 
 /// <summary>Why a sequence ended.</summary>
@@ -76,6 +83,14 @@ public interface IGeneration : IAsyncDisposable
     /// Throws <see cref="GenerationException"/> when the sequence fails.
     /// </summary>
     IAsyncEnumerable<GeneratedToken> ReadAllAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Says that the answer is complete, by a stop string for example, before the engine found an end. Disposing it then counts as its end, and not as one that was
+    /// broken off, for the prediction of other outputs' lengths.
+    /// </summary>
+    void Complete()
+    {
+    }
 }
 
 /// <summary>What kind of failure ended a sequence; decides status codes.</summary>

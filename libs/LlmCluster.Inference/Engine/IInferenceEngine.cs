@@ -1,6 +1,7 @@
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
+using LlmCluster.Inference.Scheduling.Prediction;
 
 namespace LlmCluster.Inference.Engine;
 
@@ -11,7 +12,17 @@ namespace LlmCluster.Inference.Engine;
 /// Tokens to prefill: those of the waiting sequences, and those of running ones that are not computed yet.
 /// </param>
 /// <param name="Blocks">The KV pool.</param>
-public readonly record struct EngineStatus(int Running, int Waiting, int WaitingTokens, BlockPoolCounts Blocks);
+public readonly record struct EngineStatus(int Running, int Waiting, int WaitingTokens, BlockPoolCounts Blocks)
+{
+    /// <summary>Tokens that sequences here are predicted to generate still: medians, those that wait included.</summary>
+    public long PredictedTokens { get; init; }
+
+    /// <summary>Blocks that are predicted to be held at the worst moment to come, if all that wait began now; may be more than there are.</summary>
+    public int PredictedBlocks { get; init; }
+
+    /// <summary>How good predictions are; null where nothing is predicted.</summary>
+    public OutputLengthStatus? OutputLengths { get; init; }
+}
 
 /// <summary>
 /// Runs many sequences on one model: continuous batching with chunked prefill, prefix reuse and sampling. Members may

@@ -47,7 +47,10 @@ internal sealed class Inbox
     private int _running;
     private int _waiting;
     private int _prefillTokens;
-    private int _headroom;
+    private int _room;
+    private long _queuedPrediction;
+    private long _predictedTokens;
+    private int _predictedBlocks;
 
     /// <summary>Leaves a message.</summary>
     /// <returns>False when the engine has stopped.</returns>
@@ -63,6 +66,7 @@ internal sealed class Inbox
             _commands.Add(command);
             _queued += command.Kind is CommandKind.Submit or CommandKind.Reserve ? 1 : 0;
             _queuedTokens += command.Kind is CommandKind.Submit ? command.Sequence!.Length : 0;
+            _queuedPrediction += command.Kind is CommandKind.Submit or CommandKind.Adopt ? command.Sequence!.PredictedTokens : 0;
             Monitor.Pulse(_lock);
             return true;
         }
@@ -98,8 +102,10 @@ internal sealed class Inbox
             (_commands, commands) = (commands, _commands);
             _waiting += _queued;
             _prefillTokens += _queuedTokens;
+            _predictedTokens += _queuedPrediction;
             _queued = 0;
             _queuedTokens = 0;
+            _queuedPrediction = 0;
             return !_closed;
         }
     }
@@ -122,13 +128,17 @@ internal sealed class Inbox
     public void Publish(Scheduler scheduler)
     {
         int prefillTokens = scheduler.PrefillTokens;
-        int headroom = scheduler.Headroom;
+        int room = scheduler.Room;
+        long predictedTokens = scheduler.PredictedTokens;
+        int predictedBlocks = (int)Math.Min((long)room + scheduler.PredictedWaitingBlocks, int.MaxValue);
         lock (_lock)
         {
             _running = scheduler.Running.Count;
             _waiting = scheduler.Waiting.Count;
             _prefillTokens = prefillTokens;
-            _headroom = headroom;
+            _room = room;
+            _predictedTokens = predictedTokens;
+            _predictedBlocks = predictedBlocks;
         }
     }
 
@@ -137,7 +147,11 @@ internal sealed class Inbox
     {
         lock (_lock)
         {
-            return new EngineStatus(_running, _waiting + _queued, _prefillTokens + _queuedTokens, blocks);
+            return new EngineStatus(_running, _waiting + _queued, _prefillTokens + _queuedTokens, blocks)
+            {
+                PredictedTokens = _predictedTokens + _queuedPrediction,
+                PredictedBlocks = (int)Math.Min((long)blocks.Referenced + _predictedBlocks, int.MaxValue),
+            };
         }
     }
 
@@ -147,7 +161,7 @@ internal sealed class Inbox
     {
         lock (_lock)
         {
-            keepAvailable = _headroom;
+            keepAvailable = _room;
             return !_closed && _waiting + _queued == 0;
         }
     }

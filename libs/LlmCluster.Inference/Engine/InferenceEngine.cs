@@ -3,6 +3,7 @@ using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Models;
 using LlmCluster.Inference.Scheduling;
+using LlmCluster.Inference.Scheduling.Prediction;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -22,6 +23,9 @@ public sealed class InferenceEngine : IInferenceEngine
     private readonly Inbox _inbox = new();
     private readonly KvTiers? _tiers;
     private readonly ILogger _logger;
+    private readonly OutputLengthPredictor _predictor = new();
+    private readonly LengthCalibration _calibration = new();
+    private readonly double _admissionQuantile;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Starts an engine.</summary>
@@ -59,13 +63,19 @@ public sealed class InferenceEngine : IInferenceEngine
             throw new ArgumentException($"MaxStepTime is {options.MaxStepTime}; it must not be negative.", nameof(options));
         }
 
+        if (options.AdmissionQuantile is not (>= 0 and < 1))
+        {
+            throw new ArgumentException($"AdmissionQuantile is {options.AdmissionQuantile}; it must be 0 (off), or over 0 and below 1.", nameof(options));
+        }
+
+        _admissionQuantile = options.AdmissionQuantile;
         Runner = runner;
         Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
         _logger = logger ?? NullLogger.Instance;
         _tiers = tiers is { IsEnabled: true } ? new KvTiers(Pool, runner.KvStore, runner.Fingerprint, tiers, _inbox.Wake, _logger) : null;
         Pool.Released += _inbox.Wake;
         var pacer = new StepPacer(options.MaxStepTime);
-        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning, pacer, Policy(options), _tiers);
+        var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning, pacer, Policy(options, pacer), _tiers);
         var loop = new EngineLoop(runner, Pool, scheduler, pacer, _inbox, options.QueueTimeout, _logger);
         var thread = new Thread(() =>
         {
@@ -86,17 +96,20 @@ public sealed class InferenceEngine : IInferenceEngine
     public BlockPool Pool { get; }
 
     /// <inheritdoc/>
-    public EngineStatus Status => _inbox.Status(Pool.Counts);
+    public EngineStatus Status => _inbox.Status(Pool.Counts) with
+    {
+        OutputLengths = _calibration.Status(_predictor.Predict(new RequestShape(Runner.Fingerprint, 0, RequestKind.Unknown, 0, Model.MaxPositions), 0.5)),
+    };
 
     /// <inheritdoc/>
     public KvTierStatus? Tiers => _tiers?.Status;
 
     private ModelConfig Model => Runner.Config;
 
-    private static IQueuePolicy Policy(EngineOptions options) => options.Queue switch
+    private static IQueuePolicy Policy(EngineOptions options, StepPacer pacer) => options.Queue switch
     {
         QueueOrder.Arrival => new FirstComeFirstServed(),
-        QueueOrder.Shortest => new ShortestUncachedFirst(options.QueueAgeing),
+        QueueOrder.Shortest => new ShortestUncachedFirst(options.QueueAgeing, () => pacer.DecodeCost),
         QueueOrder.Priority => new PriorityFirst(options.QueueAgeing),
         _ => throw new ArgumentException($"Queue is {options.Queue}; expected one of {string.Join(", ", Enum.GetNames<QueueOrder>())}.", nameof(options)),
     };
@@ -225,6 +238,7 @@ public sealed class InferenceEngine : IInferenceEngine
         {
             sequence.State = SequenceState.Ended;
             sequence.ReleaseBlocks(Pool);
+            sequence.Forecast?.Ended(sequence.Generated, firstToken.FinishReason == FinishReason.Length ? OutputEnd.Limit : OutputEnd.Own);
             generation.OnToken(firstToken);
             generation.OnEnded(null);
             return;
@@ -248,7 +262,15 @@ public sealed class InferenceEngine : IInferenceEngine
         Pool.BlockSize,
         Model.MaxPositions,
         output,
-        canBePreempted);
+        canBePreempted,
+        canBePreempted ? NewForecast(request) : null);
+
+    private SequenceForecast NewForecast(GenerationRequest request)
+    {
+        int maxTokens = Math.Min(request.MaxTokens, Model.MaxPositions - request.Prompt.Length);
+        var shape = new RequestShape(Runner.Fingerprint, RequestShape.TenantKey(request.Tenant), request.Kind, request.Prompt.Length, maxTokens);
+        return new SequenceForecast(_predictor, _calibration, shape, request.MinTokens, request.StopTokenIds.Count > 0, _admissionQuantile);
+    }
 
     private void Cancel(SequenceGeneration generation) => _inbox.Post(Command.For(CommandKind.Cancel, generation.Sequence));
 

@@ -16,8 +16,12 @@ internal sealed class SequenceGeneration(GenerationRequest request, Action<Seque
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _cachedTokens = -1;
     private int _cancelled;
+    private volatile bool _complete;
 
     public GenerationRequest Request { get; } = request;
+
+    /// <summary>Whether its reader has all that it wants.</summary>
+    public bool IsComplete => _complete;
 
     /// <summary>The sequence; set before anybody else sees it.</summary>
     public Sequence Sequence { get; set; } = null!;
@@ -30,6 +34,8 @@ internal sealed class SequenceGeneration(GenerationRequest request, Action<Seque
 
     public IAsyncEnumerable<GeneratedToken> ReadAllAsync(CancellationToken cancellationToken = default) =>
         _tokens.Reader.ReadAllAsync(cancellationToken);
+
+    public void Complete() => _complete = true;
 
     public ValueTask DisposeAsync()
     {

@@ -65,7 +65,13 @@ public sealed class TextGeneration : IAsyncDisposable
             }
 
             // A stop string ends the sequence before the engine would; the reader need not wait until it has.
-            Task? ending = token.FinishReason == FinishReason.None ? _generation.DisposeAsync().AsTask() : null;
+            Task? ending = null;
+            if (token.FinishReason == FinishReason.None)
+            {
+                _generation.Complete();
+                ending = _generation.DisposeAsync().AsTask();
+            }
+
             yield return delta;
             if (ending is not null)
             {

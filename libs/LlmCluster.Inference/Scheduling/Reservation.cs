@@ -8,6 +8,9 @@ internal sealed class Reservation(BlockHash[] prefix, int blockCount)
     private readonly TaskCompletionSource<(BlockLease Blocks, int CachedBlocks)> _granted =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>When it was made, by <see cref="Environment.TickCount64"/>.</summary>
+    public long QueuedAt { get; } = Environment.TickCount64;
+
     /// <summary>Ends with the blocks.</summary>
     public Task<(BlockLease Blocks, int CachedBlocks)> Granted => _granted.Task;
 

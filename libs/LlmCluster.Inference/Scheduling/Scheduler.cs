@@ -1,5 +1,6 @@
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
+using LlmCluster.Inference.Scheduling.Prediction;
 
 namespace LlmCluster.Inference.Scheduling;
 
@@ -22,6 +23,9 @@ internal sealed partial class Scheduler(
     /// <summary>How often a sequence gives its blocks up at most.</summary>
     public const int MaxPreemptions = 3;
 
+    // For so long, transfers wait for room that is predicted to be needed; then for blocks alone, because their wait has a deadline.
+    private static readonly TimeSpan ReservationPatience = TimeSpan.FromSeconds(10);
+
     // In order of admission. Longer than maxRunning when transfers bring more sequences than a step takes; those at
     // the end then wait for their turn with their blocks.
     private readonly List<Sequence> _running = [];
@@ -30,6 +34,7 @@ internal sealed partial class Scheduler(
     private readonly LinkedList<object> _waiting = [];
 
     private readonly WaitingOrder _order = new(policy ?? new FirstComeFirstServed(), pool);
+    private readonly BlockForecast _forecast = new(pool.BlockSize);
 
     /// <summary>Sequences in the running batch.</summary>
     public IReadOnlyList<Sequence> Running => _running;
@@ -49,6 +54,44 @@ internal sealed partial class Scheduler(
             }
 
             return growing;
+        }
+    }
+
+    /// <summary>Blocks to leave to running sequences: those that they are predicted to need, and one for each that grows at least.</summary>
+    public int Room => Math.Max(Headroom, _forecast.Growth(_running));
+
+    /// <summary>Tokens that the sequences here are predicted to generate still: medians.</summary>
+    public long PredictedTokens
+    {
+        get
+        {
+            long tokens = 0;
+            foreach (Sequence sequence in _running)
+            {
+                tokens += sequence.PredictedTokens;
+            }
+
+            foreach (object waiting in _waiting)
+            {
+                tokens += (waiting as Sequence)?.PredictedTokens ?? 0;
+            }
+
+            return tokens;
+        }
+    }
+
+    /// <summary>Blocks that waiting sequences are predicted to take at their ends.</summary>
+    public int PredictedWaitingBlocks
+    {
+        get
+        {
+            long tokens = 0;
+            foreach (object waiting in _waiting)
+            {
+                tokens += waiting is Sequence sequence ? sequence.Length + sequence.PredictedTokens + pool.BlockSize - 1 : 0;
+            }
+
+            return (int)Math.Min(tokens / pool.BlockSize, int.MaxValue);
         }
     }
 
@@ -238,7 +281,8 @@ internal sealed partial class Scheduler(
             LinkedListNode<object> node = _order[i];
             if (node.Value is Reservation reservation)
             {
-                if (!reservation.TryGrant(pool, Headroom))
+                bool isPatient = Environment.TickCount64 - reservation.QueuedAt < ReservationPatience.TotalMilliseconds;
+                if (!reservation.TryGrant(pool, isPatient ? Room : Headroom))
                 {
                     return;
                 }
@@ -265,7 +309,7 @@ internal sealed partial class Scheduler(
             }
 
             int count = sequence.Preemptions < MaxPreemptions ? sequence.BlocksNeeded : Math.Min(sequence.MostBlocks, pool.BlockCount);
-            BlockLease? blocks = pool.TryReserve(sequence.Reusable, count, out int cachedBlocks, count == pool.BlockCount ? 0 : Headroom);
+            BlockLease? blocks = pool.TryReserve(sequence.Reusable, count, out int cachedBlocks, RoomBeside(sequence, count));
             if (blocks is null)
             {
                 return;
@@ -282,6 +326,11 @@ internal sealed partial class Scheduler(
             }
         }
     }
+
+    // A prompt that is computed for another worker gives its blocks back before others can have grown much.
+    private int RoomBeside(Sequence newcomer, int blocks) => blocks == pool.BlockCount ? 0
+        : newcomer.CanBePreempted ? Math.Max(Headroom, _forecast.Growth(_running, newcomer, blocks))
+        : Headroom;
 
     /// <summary>
     /// Whether a running sequence computes, or loads, the block that this one would have to compute next. Then waiting for it

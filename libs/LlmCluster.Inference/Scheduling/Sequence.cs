@@ -3,6 +3,7 @@ using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Sampling;
+using LlmCluster.Inference.Scheduling.Prediction;
 
 namespace LlmCluster.Inference.Scheduling;
 
@@ -20,6 +21,7 @@ internal sealed class Sequence
     private readonly List<BlockHash> _hashes;
     private readonly List<int> _blocks = [];
     private int[] _tokens;
+    private int _cachedBlocks;
 
     /// <param name="request">The request; it was validated.</param>
     /// <param name="root">Parent hash of the first block.</param>
@@ -27,9 +29,11 @@ internal sealed class Sequence
     /// <param name="maxPositions">Longest sequence that the model takes.</param>
     /// <param name="output">Told of tokens and of the end.</param>
     /// <param name="canBePreempted">Whether its blocks may be taken from it, to be computed again later.</param>
+    /// <param name="forecast">What is predicted of its output; null where nothing is.</param>
     public Sequence(
-        GenerationRequest request, BlockHash root, int blockSize, int maxPositions, ISequenceOutput output, bool canBePreempted)
+        GenerationRequest request, BlockHash root, int blockSize, int maxPositions, ISequenceOutput output, bool canBePreempted, SequenceForecast? forecast = null)
     {
+        Forecast = forecast;
         Request = request;
         Output = output;
         CanBePreempted = canBePreempted;
@@ -50,6 +54,9 @@ internal sealed class Sequence
 
     public bool CanBePreempted { get; }
 
+    /// <summary>What is predicted of its output; null where nothing is.</summary>
+    public SequenceForecast? Forecast { get; }
+
     /// <summary>Where the sequence is.</summary>
     public SequenceState State { get; set; }
 
@@ -65,6 +72,12 @@ internal sealed class Sequence
     /// <summary>Tokens of prompt and answer so far.</summary>
     public int Length { get; private set; }
 
+    /// <summary>Tokens of the answer so far.</summary>
+    public int Generated => Length - Request.Prompt.Length;
+
+    /// <summary>Tokens that it is predicted to generate still: the median; 0 where nothing is predicted.</summary>
+    public int PredictedTokens => Math.Max((Forecast?.Median(Generated) ?? 0) - Generated, 0);
+
     /// <summary>Leading tokens whose K/V is in the pool.</summary>
     public int Computed { get; private set; }
 
@@ -73,6 +86,9 @@ internal sealed class Sequence
 
     /// <summary>The block table.</summary>
     public ReadOnlySpan<int> Blocks => CollectionsMarshal.AsSpan(_blocks);
+
+    /// <summary>Blocks that it holds and did not find in the cache.</summary>
+    public int OwnBlocks => Math.Max(_blocks.Count - _cachedBlocks, 0);
 
     /// <summary>Blocks that all tokens so far take.</summary>
     public int BlocksNeeded => BlocksFor(Length);
@@ -112,6 +128,7 @@ internal sealed class Sequence
         WasAdmitted = true;
         Computed = cachedBlocks * _blockSize;
         Published = cachedBlocks;
+        _cachedBlocks = cachedBlocks;
     }
 
     /// <summary>Takes note of the blocks that a load has filled, which is over.</summary>

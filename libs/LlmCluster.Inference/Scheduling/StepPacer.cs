@@ -22,7 +22,11 @@ internal sealed class StepPacer(TimeSpan limit)
     private const double Rising = 0.5;
     private const double Falling = 0.1;
 
+    // What a decoded token may cost in prompt tokens; beyond it, something else took the time.
+    private const double MostDecodeCost = 100;
+
     private double _decode;
+    private double _decodeShare;
     private double _perToken;
 
     /// <summary>Prompt tokens that a step in which sequences decode may compute.</summary>
@@ -40,6 +44,9 @@ internal sealed class StepPacer(TimeSpan limit)
         }
     }
 
+    /// <summary>Prompt tokens that take as long as one sequence's share of a step that only decodes: from 1, which it is before both were measured.</summary>
+    public double DecodeCost => _perToken > 0 && _decodeShare > 0 ? Math.Clamp(_decodeShare / _perToken, 1, MostDecodeCost) : 1;
+
     /// <summary>Takes note of how long a step took.</summary>
     /// <param name="decodes">Sequences that decoded in it.</param>
     /// <param name="prefillTokens">Prompt tokens that it computed.</param>
@@ -49,6 +56,7 @@ internal sealed class StepPacer(TimeSpan limit)
         if (prefillTokens == 0)
         {
             Update(ref _decode, elapsed.TotalSeconds);
+            Update(ref _decodeShare, elapsed.TotalSeconds / Math.Max(decodes, 1));
         }
         else
         {

@@ -15,6 +15,9 @@ internal sealed class ReceivedGeneration(IGeneration inner, RendezvousTable tabl
     public IAsyncEnumerable<GeneratedToken> ReadAllAsync(CancellationToken cancellationToken = default) => inner.ReadAllAsync(cancellationToken);
 
     /// <inheritdoc/>
+    public void Complete() => inner.Complete();
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
         table.Drop(key, "the client's request has ended.");

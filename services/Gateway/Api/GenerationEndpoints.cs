@@ -23,7 +23,7 @@ internal sealed class GenerationEndpoints(
         CheckModel(request.Parameters.Model);
         int contextLength = facts.ContextLength;
         int[][] prompts = encoder.Encode(request, contextLength);
-        await RunAsync(context, AnswerKind.Completion, request.Parameters, prompts, contextLength).ConfigureAwait(false);
+        await RunAsync(context, AnswerKind.Completion, request.Parameters, prompts, contextLength, offersTools: false).ConfigureAwait(false);
     }
 
     private async Task ChatAsync(HttpContext context)
@@ -33,12 +33,12 @@ internal sealed class GenerationEndpoints(
         CheckModel(request.Parameters.Model);
         int contextLength = facts.ContextLength;
         int[] prompt = encoder.Encode(request, contextLength);
-        await RunAsync(context, AnswerKind.Chat, request.Parameters, [prompt], contextLength).ConfigureAwait(false);
+        await RunAsync(context, AnswerKind.Chat, request.Parameters, [prompt], contextLength, request.Prompt.Tools is not null).ConfigureAwait(false);
     }
 
-    private Task RunAsync(HttpContext context, AnswerKind kind, GenerationParameters parameters, int[][] prompts, int contextLength)
+    private Task RunAsync(HttpContext context, AnswerKind kind, GenerationParameters parameters, int[][] prompts, int contextLength, bool offersTools)
     {
-        RequestPlan plan = RequestPlan.Create(kind, parameters, prompts, model, contextLength, time.GetUtcNow());
+        RequestPlan plan = RequestPlan.Create(kind, parameters, prompts, model, contextLength, time.GetUtcNow(), offersTools);
         return dispatcher.RunAsync(context, plan, RequestIds.Get(context));
     }
 

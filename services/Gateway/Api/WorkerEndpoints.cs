@@ -48,6 +48,8 @@ internal sealed class WorkerEndpoints(ClusterView view) : IDisposable
                 ["waiting_tokens"] = worker.Load.WaitingTokens,
                 ["available_blocks"] = worker.Load.AvailableBlocks,
                 ["referenced_blocks"] = worker.Load.ReferencedBlocks,
+                ["predicted_tokens"] = worker.Load.PredictedTokens,
+                ["predicted_blocks"] = worker.Load.PredictedBlocks,
             },
         };
         try

@@ -24,6 +24,8 @@ internal static class PrefillMessages
             IgnoreEos = local.IgnoreEos,
             CacheSalt = local.CacheSalt,
             Priority = local.Priority,
+            Kind = (RequestKind)local.Kind,
+            Tenant = local.Tenant,
             DecodeEndpoint = decodeEndpoint.GetLeftPart(UriPartial.Authority),
         };
         request.Prompt.AddRange(local.Prompts[sequence.Prompt]);

@@ -11,6 +11,7 @@ namespace LlmCluster.Gateway.Dispatch;
 internal sealed partial class RequestDispatcher(
     IPlacementPolicy policy,
     PlacementTurns turns,
+    RecentPlacements recent,
     ClusterView view,
     PrefillLeg prefillLeg,
     DecodeLeg decodeLeg,
@@ -33,8 +34,9 @@ internal sealed partial class RequestDispatcher(
 
         long turn = await turns.NextAsync(legs.Token).ConfigureAwait(false);
         var facts = new PlacementRequest(plan.Generate.Answer.Model, plan.PromptTokens, plan.Generate.Sequences.Count, turn);
-        PlacementResult result = policy.Place(facts, view.Workers);
+        PlacementResult result = policy.Place(facts, recent.AddTo(view.Workers));
         RequestPlacement placement = result.Placement ?? throw ApiError.Unavailable(result.Reason).ToException();
+        recent.Add(placement, facts);
         LogPlaced(plan.Generate.RequestId, facts.Sequences, facts.PromptTokens, placement.Reason);
 
         WorkerInfo worker = placement.Decode.Info;

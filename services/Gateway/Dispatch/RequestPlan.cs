@@ -2,6 +2,7 @@ using LlmCluster.Api.Generate;
 using LlmCluster.Api.Requests;
 using LlmCluster.Gateway.Models;
 using LlmCluster.Inference.Models;
+using LlmCluster.Inference.Scheduling.Prediction;
 
 namespace LlmCluster.Gateway.Dispatch;
 
@@ -22,8 +23,9 @@ internal sealed record RequestPlan(GenerateRequest Generate, LocalGeneration Loc
     /// <param name="model">The model.</param>
     /// <param name="contextLength">Longest sequence in tokens.</param>
     /// <param name="created">Now.</param>
+    /// <param name="offersTools">Whether the model may call tools.</param>
     public static RequestPlan Create(
-        AnswerKind kind, GenerationParameters parameters, int[][] prompts, ServedModel model, int contextLength, DateTimeOffset created)
+        AnswerKind kind, GenerationParameters parameters, int[][] prompts, ServedModel model, int contextLength, DateTimeOffset created, bool offersTools = false)
     {
         string id = $"{(kind == AnswerKind.Chat ? "chatcmpl" : "cmpl")}-{Guid.NewGuid():N}";
         var local = new LocalGeneration
@@ -35,6 +37,8 @@ internal sealed record RequestPlan(GenerateRequest Generate, LocalGeneration Loc
             IgnoreEos = parameters.IgnoreEos,
             CacheSalt = parameters.CacheSalt,
             Priority = parameters.Priority,
+            Kind = kind == AnswerKind.Completion ? RequestKind.Completion : offersTools ? RequestKind.Tools : RequestKind.Chat,
+            Tenant = parameters.Tenant,
         };
         var generate = new GenerateRequest
         {

@@ -30,7 +30,8 @@ internal static class GatewayServices
         services.AddHostedService(p => p.GetRequiredService<ClusterView>());
 
         services.AddHttpForwarder();
-        services.AddSingleton<IPlacementPolicy, RoundRobinPolicy>();
+        services.AddSingleton(PlacementPolicies.Create(options.Placement));
+        services.AddSingleton<RecentPlacements>();
         services.AddSingleton<PlacementTurns>();
         services.AddSingleton<PrefillChannels>();
         services.AddSingleton<PrefillLeg>();

@@ -11,5 +11,6 @@ internal static class BenchCommand
         BenchKvCommand.Create(),
         BenchInterferenceCommand.Create(),
         BenchPrefixCommand.Create(),
+        BenchLengthsCommand.Create(),
     };
 }

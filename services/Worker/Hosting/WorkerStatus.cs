@@ -1,7 +1,9 @@
+using System.Text.Json.Serialization;
 using LlmCluster.Cluster;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
+using LlmCluster.Inference.Scheduling.Prediction;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 
@@ -37,6 +39,15 @@ internal sealed record WorkerStatusReport
     /// <summary>Prompt tokens of those.</summary>
     public required int WaitingTokens { get; init; }
 
+    /// <summary>Tokens that running and waiting sequences are predicted to generate still.</summary>
+    public required long PredictedTokens { get; init; }
+
+    /// <summary>KV blocks that are predicted to be held at the worst moment to come.</summary>
+    public required int PredictedBlocks { get; init; }
+
+    /// <summary>How good predicted output lengths are; none where nothing is predicted.</summary>
+    public required OutputLengthReport? OutputLengths { get; init; }
+
     /// <summary>Accounts of the KV pool.</summary>
     public required KvBlockReport KvBlocks { get; init; }
 
@@ -56,9 +67,26 @@ internal sealed record WorkerStatusReport
 /// <summary>Counts of KV blocks; <c>free + cached + referenced = total</c>.</summary>
 internal sealed record KvBlockReport(int Total, int Free, int Cached, int Referenced);
 
+/// <summary>
+/// Outputs that ended, their median in tokens, and the shares of recent ones that were no longer than the quantile predicted on their arrival: null before the first.
+/// </summary>
+internal sealed record OutputLengthReport(
+    long Observed,
+    int Median,
+    [property: JsonPropertyName("coverage_50")] double? Coverage50,
+    [property: JsonPropertyName("coverage_90")] double? Coverage90,
+    [property: JsonPropertyName("coverage_99")] double? Coverage99)
+{
+    public static OutputLengthReport? From(OutputLengthStatus? status) =>
+        status is null ? null : new OutputLengthReport(status.Observed, status.Median, Round(status.Coverage50), Round(status.Coverage90), Round(status.Coverage99));
+
+    private static double? Round(double? share) => share is { } value ? Math.Round(value, 4) : null;
+}
+
 /// <summary>What the worker is doing, for probes, operators and the cluster.</summary>
 internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInferenceEngine engine, KvReceiver receiver, KvSender sender)
 {
+    private long _reports;
     private volatile bool _joined;
     private volatile bool _draining;
 
@@ -75,21 +103,22 @@ internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInfe
         }
     }
 
-    /// <summary>The load that the cluster is told.</summary>
-    public WorkerLoad Load
+    /// <summary>The load that the cluster is told, with the next number of a report.</summary>
+    public WorkerLoad NextLoad()
     {
-        get
+        EngineStatus status = engine.Status;
+        return new WorkerLoad
         {
-            EngineStatus status = engine.Status;
-            return new WorkerLoad
-            {
-                Running = status.Running,
-                Waiting = status.Waiting,
-                WaitingTokens = status.WaitingTokens,
-                AvailableBlocks = status.Blocks.Available,
-                ReferencedBlocks = status.Blocks.Referenced,
-            };
-        }
+            Running = status.Running,
+            Waiting = status.Waiting,
+            WaitingTokens = status.WaitingTokens,
+            AvailableBlocks = status.Blocks.Available,
+            ReferencedBlocks = status.Blocks.Referenced,
+            PredictedTokens = status.PredictedTokens,
+            PredictedBlocks = status.PredictedBlocks,
+            MedianOutput = status.OutputLengths?.Median ?? 0,
+            Report = Interlocked.Increment(ref _reports),
+        };
     }
 
     /// <summary>The cluster knows the worker.</summary>
@@ -113,6 +142,9 @@ internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInfe
             Running = status.Running,
             Waiting = status.Waiting,
             WaitingTokens = status.WaitingTokens,
+            PredictedTokens = status.PredictedTokens,
+            PredictedBlocks = status.PredictedBlocks,
+            OutputLengths = OutputLengthReport.From(status.OutputLengths),
             KvBlocks = new KvBlockReport(blocks.Total, blocks.Free, blocks.Cached, blocks.Referenced),
             KvTiers = engine.Tiers,
             IncomingTransfers = receiver.LiveTransfers,

@@ -86,7 +86,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         {
             await _beating.WaitAsync(cancellationToken).ConfigureAwait(false);
             entered = true;
-            var snapshot = new WorkerSnapshot(_info, _draining ? WorkerStatus.Draining : WorkerStatus.Ready, _status.Load);
+            var snapshot = new WorkerSnapshot(_info, _draining ? WorkerStatus.Draining : WorkerStatus.Ready, _status.NextLoad());
             await _state.HeartbeatAsync(snapshot, _lease, cancellationToken).ConfigureAwait(false);
             _status.SetJoined();
             if (_joined.TrySetResult())

@@ -23,7 +23,18 @@ internal static class SampleWorkers
                 ContextLength = 4096,
             },
             status,
-            new WorkerLoad { Running = running, Waiting = 2, WaitingTokens = 300, AvailableBlocks = 400, ReferencedBlocks = 112 });
+            new WorkerLoad
+            {
+                Running = running,
+                Waiting = 2,
+                WaitingTokens = 300,
+                AvailableBlocks = 400,
+                ReferencedBlocks = 112,
+                PredictedTokens = 5_000_000_000,
+                PredictedBlocks = 260,
+                MedianOutput = 350,
+                Report = 41,
+            });
 
     public static IEnumerable<string> Ids(this IEnumerable<WorkerSnapshot> workers) => workers.Select(worker => worker.Info.Id);
 }

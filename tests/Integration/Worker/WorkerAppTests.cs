@@ -92,6 +92,9 @@ public sealed class WorkerAppTests(WorkerFixture fixture) : IClassFixture<Worker
         Assert.Equal("mixed", status.GetProperty("role").GetString());
         Assert.Equal("ready", status.GetProperty("status").GetString());
         Assert.Equal(0, status.GetProperty("waiting_for_transfer").GetInt32());
+        Assert.Equal(0, status.GetProperty("predicted_tokens").GetInt64());
+        JsonElement lengths = status.GetProperty("output_lengths");
+        Assert.Equal((0, JsonValueKind.Null), (lengths.GetProperty("observed").GetInt64(), lengths.GetProperty("coverage_90").ValueKind));
         JsonElement blocks = status.GetProperty("kv_blocks");
         Assert.Equal((128, 128, 0, 0), (
             blocks.GetProperty("total").GetInt32(), blocks.GetProperty("free").GetInt32(), blocks.GetProperty("cached").GetInt32(), blocks.GetProperty("referenced").GetInt32()));

@@ -15,7 +15,7 @@ internal sealed class Workload
         _random = new Random(seed);
         BlockSize = Pick(1, 2, 4, 8);
         PoolTokens = _random.Next(40, 200);
-        Options = new EngineOptions { MaxRunning = _random.Next(1, 10) };
+        Options = new EngineOptions { MaxRunning = _random.Next(1, 10), AdmissionQuantile = seed % 3 == 0 ? 0.5 : 0 };
         Options = Options with { MaxBatchTokens = Options.MaxRunning + BlockSize + _random.Next(0, 40) };
         for (int i = 0; i < 3; i++)
         {

@@ -26,6 +26,7 @@ public sealed class GatewayOptionsTests
     [InlineData("PrefillTimeout", "-00:00:01")]
     [InlineData("ConnectTimeout", "soon")]
     [InlineData("PrefillAttempts", "0")]
+    [InlineData("Placement", "random")]
     [InlineData("MaxChoices", "0")]
     [InlineData("MaxSequences", "1000000")]
     public void Names_the_key_that_is_wrong(string key, string value)

@@ -62,6 +62,18 @@ public sealed class RequestPlanTests
         Assert.Equal((0f, 1f, 0), (told.Sampling.Temperature, told.Sampling.TopP, told.Sampling.TopK));
     }
 
+    [Theory]
+    [InlineData(AnswerKind.Completion, false, 1)]
+    [InlineData(AnswerKind.Chat, false, 2)]
+    [InlineData(AnswerKind.Chat, true, 3)]
+    public void Tells_workers_what_is_asked_for(AnswerKind kind, bool tools, int expected)
+    {
+        LocalGeneration local = RequestPlan.Create(kind, Parameters with { User = "u", CacheSalt = "s" }, [[1]], NewModel(), 100, default, tools).Local;
+        Assert.Equal((expected, "u"), ((int)local.Kind, local.Tenant));
+        Assert.Equal((expected, "u"), ((int)local.ToGeneration("r", new GenerateSequence(0, 0, 0, 5)).Kind, local.ToGeneration("r", new GenerateSequence(0, 0, 0, 5)).Tenant));
+        Assert.Equal("", Create(kind, Parameters, [1]).Local.Tenant);
+    }
+
     [Fact]
     public void Tells_prefill_workers_everything()
     {
@@ -113,12 +125,17 @@ public sealed class RequestPlanTests
             IgnoreEos = true,
             CacheSalt = "salt",
             Priority = -3,
+            Kind = RequestKind.Completion,
+            Tenant = "salt",
             DecodeEndpoint = "http://decode:9",
         };
         Assert.Equal(expected, message);
     }
 
-    private static RequestPlan Create(AnswerKind kind, GenerationParameters parameters, params int[][] prompts)
+    private static RequestPlan Create(AnswerKind kind, GenerationParameters parameters, params int[][] prompts) =>
+        RequestPlan.Create(kind, parameters, prompts, NewModel(), contextLength: 100, DateTimeOffset.UnixEpoch);
+
+    private static ServedModel NewModel()
     {
         ITokenizer tokenizer = Substitute.For<ITokenizer>();
         tokenizer.EosTokenId.Returns(9);
@@ -138,7 +155,6 @@ public sealed class RequestPlanTests
             TieWordEmbeddings = true,
         };
         var generation = new GenerationDefaults { EosTokenIds = [2, 3], Temperature = 0.6f, TopP = 0.9f, TopK = 20 };
-        var model = new ServedModel("m", DateTimeOffset.UnixEpoch, tokenizer, null, new CheckpointSettings(config, generation));
-        return RequestPlan.Create(kind, parameters, prompts, model, contextLength: 100, DateTimeOffset.UnixEpoch);
+        return new ServedModel("m", DateTimeOffset.UnixEpoch, tokenizer, null, new CheckpointSettings(config, generation));
     }
 }

@@ -33,6 +33,8 @@ public class SequenceMappingTests
         IgnoreEos = true,
         CacheSalt = "tenant",
         Priority = 7,
+        Kind = LlmCluster.Inference.Scheduling.Prediction.RequestKind.Tools,
+        Tenant = "somebody",
     };
 
     [Fact]
@@ -43,6 +45,14 @@ public class SequenceMappingTests
         GenerationRequest back = SequenceMapping.ToGenerationRequest(PrefillRequest.Parser.ParseFrom(ToBytes(wire)), KvContent.Model);
         Assert.Equivalent(Request, back, strict: true);
         Assert.Equal("http://127.0.0.1:9/", wire.DecodeEndpoint);
+    }
+
+    [Fact]
+    public void A_kind_that_only_newer_gateways_know_is_unknown()
+    {
+        PrefillRequest wire = SequenceMapping.ToPrefillRequest(Request, new SequenceId { RequestId = "r", Epoch = 1 }, new Uri("http://127.0.0.1:9"));
+        wire.Kind = (Protocol.V1.RequestKind)99;
+        Assert.Equal(default, SequenceMapping.ToGenerationRequest(wire, KvContent.Model).Kind);
     }
 
     [Fact]

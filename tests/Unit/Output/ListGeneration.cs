@@ -22,6 +22,9 @@ internal sealed class ListGeneration(IReadOnlyList<GeneratedToken> tokens, int m
 
     public int Disposals { get; private set; }
 
+    /// <summary>Whether the reader said, before it disposed of this, that it has all that it wants.</summary>
+    public bool IsComplete { get; private set; }
+
     public static List<GeneratedToken> Tokens(IEnumerable<int> ids, FinishReason reason)
     {
         List<GeneratedToken> tokens = [.. ids.Select(id => new GeneratedToken(id, FinishReason.None))];
@@ -39,6 +42,8 @@ internal sealed class ListGeneration(IReadOnlyList<GeneratedToken> tokens, int m
             yield return token;
         }
     }
+
+    public void Complete() => IsComplete = Disposals == 0;
 
     public ValueTask DisposeAsync()
     {

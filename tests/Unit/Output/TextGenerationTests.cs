@@ -68,6 +68,7 @@ public class TextGenerationTests
         Assert.Equal(3, text.CompletionTokens);
         Assert.Equal(3, source.Read);
         Assert.Equal(1, source.Disposals);
+        Assert.True(source.IsComplete);
     }
 
     [Fact]

@@ -50,6 +50,8 @@ public class WorkerOptionsTests
     [InlineData("KvBlocks", "-1")]
     [InlineData("KvMemoryMiB", "0")]
     [InlineData("Engine:MaxRunning", "0")]
+    [InlineData("Engine:AdmissionQuantile", "1")]
+    [InlineData("Engine:AdmissionQuantile", "-0.5")]
     [InlineData("Engine:MaxBatchTokens", "10")]
     [InlineData("Engine:MaxStepTime", "-00:00:01")]
     [InlineData("Tiers:HostMemoryMiB", "-1")]

@@ -1,0 +1,11 @@
+using LlmCluster.Gateway.Placement;
+
+namespace LlmCluster.CommandLine.Hosting;
+
+/// <summary>Options of a gateway that <c>llmc up</c> takes as well and hands on.</summary>
+internal static class GatewaySettings
+{
+    /// <summary>Adds the choice of a placement policy.</summary>
+    public static void AddPlacement(ServiceSettings settings) => settings.AddChoice(
+        "--placement", "Gateway:Placement", $"Which workers serve a request. [default: {PlacementPolicies.Default}]", [.. PlacementPolicies.Names]);
+}
