@@ -44,7 +44,7 @@ internal sealed class UpCommand
     private readonly Option<int?> _prefill = Count("--prefill", "Workers that compute prompts. [default: 1; 0 with only --mixed]");
     private readonly Option<int?> _decode = Count("--decode", "Workers that generate. [default: 1; 0 with only --mixed]");
     private readonly Option<int?> _mixed = Count("--mixed", "Workers that do both. [default: 0]");
-    private readonly Option<int?> _threads = Count("--threads", "Compute threads of each worker. [default: its share of the processors]");
+    private readonly Option<int?> _threads = Count("--threads", "Compute threads of each worker. [default: twice its share of the processors, at most all]");
     private readonly Option<string> _device = DeviceChoice.CreateOption();
     private readonly Option<int?> _startTimeout = new("--start-timeout")
     {

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Configuration;
 namespace LlmCluster.CommandLine.Up;
 
 /// <summary>
-/// How the workers of one machine share its processors. By default each has as many threads as its share, so that threads do not wait for
-/// one another when all workers are busy.
+/// How the workers of one machine share its processors. By default each has twice its share of threads, and no more than there are processors: workers are seldom
+/// all busy at once, and where they are, a team waits for no thread that the system has not let run.
 /// </summary>
 /// <param name="PerWorker">Compute threads of each worker.</param>
 /// <param name="Processors">Those that are shared out; null: the system chooses.</param>
@@ -28,7 +28,7 @@ internal sealed record ThreadShares(int PerWorker, int[]? Processors)
         threads ??= Setting(configuration);
         if (configuration[WorkerSettings.AffinityKey] is not { Length: > 0 } list)
         {
-            return new ThreadShares(threads ?? Math.Max(1, UsableProcessors.Count / workers), null);
+            return new ThreadShares(threads ?? Math.Clamp(2 * UsableProcessors.Count / workers, 1, UsableProcessors.Count), null);
         }
 
         int[] processors;

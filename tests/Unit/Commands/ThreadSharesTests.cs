@@ -13,11 +13,12 @@ public sealed class ThreadSharesTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(64)]
-    public void By_default_workers_have_no_more_threads_than_processors_or_one_each(int workers)
+    public void By_default_workers_have_twice_their_share_of_threads_but_no_more_than_processors(int workers)
     {
         ThreadShares shares = ThreadShares.Resolve(workers, null, Settings());
-        Assert.InRange(shares.PerWorker * workers, 1, Math.Max(UsableProcessors.Count, workers));
-        Assert.Equal(Math.Max(1, UsableProcessors.Count / workers), shares.PerWorker);
+        Assert.InRange(shares.PerWorker, 1, UsableProcessors.Count);
+        Assert.InRange(shares.PerWorker * workers, 1, Math.Max(2 * UsableProcessors.Count, workers));
+        Assert.True(workers > 2 || shares.PerWorker == UsableProcessors.Count);
         Assert.Null(shares.Affinity(0));
     }
 
