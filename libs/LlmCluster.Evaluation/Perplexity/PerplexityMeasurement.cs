@@ -110,7 +110,8 @@ public static class PerplexityMeasurement
 
     private static double Loss(ReadOnlySpan<float> logits, int token)
     {
-        float largest = float.NegativeInfinity;
+        // In double precision: a loss is small beside the logits that it is the difference of.
+        double largest = double.NegativeInfinity;
         foreach (float logit in logits)
         {
             largest = Math.Max(largest, logit);

@@ -22,6 +22,7 @@ internal sealed unsafe class Workspace : IDisposable
     private NativeBuffer? _attention;
     private NativeBuffer? _gateUp;
     private NativeBuffer? _logits;
+    private NativeBuffer? _attentionParts;
 
     public Workspace(CpuModel model, int threads)
     {
@@ -80,6 +81,13 @@ internal sealed unsafe class Workspace : IDisposable
 
     public byte* GemmScratch(int thread) => _gemmScratch[thread].Pointer;
 
+    /// <summary>Room for parts of attention tasks; holds what was there while it is large enough.</summary>
+    public float* AttentionParts(long floats)
+    {
+        Grow(ref _attentionParts, floats);
+        return _attentionParts!.Floats;
+    }
+
     /// <summary>One tile of rows on the way to a left operand.</summary>
     public float* RowScratch(int thread) => _rowScratch[thread].Floats;
 
@@ -110,6 +118,7 @@ internal sealed unsafe class Workspace : IDisposable
         _attention?.Dispose();
         _gateUp?.Dispose();
         _logits?.Dispose();
+        _attentionParts?.Dispose();
     }
 
     // Rows that lie a multiple of 4 KiB apart would share a few sets of the first-level cache.

@@ -62,6 +62,39 @@ public sealed class BatchInvarianceTests
         Check(model, CpuIsaSupport.Best, WeightDtype.BF16, KvDtype.BF16, seed: 5, rounds: 2, longest: 700);
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData(700)]
+    public void So_does_decoding_a_long_context_whose_parts_threads_share(int? window)
+    {
+        using var model = new TestModel(TestModel.Even() with { Layers = 1, SlidingWindow = window, Architecture = window is null ? ModelArchitecture.Llama : ModelArchitecture.Mistral });
+        int[] tokens = TestModel.RandomTokens(new Random(6), 1100, model.Config.VocabSize);
+        foreach (CpuIsa isa in Isas.Available)
+        {
+            var options = new CpuOptions { Isa = isa, Weights = WeightDtype.F32, Kv = KvDtype.Int8 };
+            using CpuModel alone = CpuModel.Load(model.Checkpoint, options with { Threads = 1 });
+            using var runner = new CpuModelRunner(alone, alone.KvLayout.BlocksFor(tokens.Length));
+            SequenceResult expected = runner.RunAlone(tokens);
+
+            using CpuModel shared = CpuModel.Load(model.Checkpoint, options with { Threads = 7 });
+            using var decode = new CpuModelRunner(shared, shared.KvLayout.BlocksFor(tokens.Length));
+            int[] blocks = [.. Enumerable.Range(0, decode.KvStore.BlockCount)];
+            var batch = new ForwardBatch();
+            var logits = new float[model.Config.VocabSize];
+            int done = 0;
+            while (done < tokens.Length)
+            {
+                // In one go to just before the third part begins, then token by token, then far into it.
+                int count = done == 0 ? 1020 : done < 1030 ? 1 : Math.Min(65, tokens.Length - done);
+                batch.Clear();
+                batch.Add(tokens.AsSpan(done, count), done, blocks, 1);
+                decode.Forward(batch, logits);
+                done += count;
+                Assert.Equal(expected.Logits[done - 1].Select(BitConverter.SingleToUInt32Bits), logits.Select(BitConverter.SingleToUInt32Bits));
+            }
+        }
+    }
+
     private static void Check(TestModel model, CpuIsa isa, WeightDtype weights, KvDtype kv, int seed, int rounds, int longest)
     {
         var random = new Random(seed);

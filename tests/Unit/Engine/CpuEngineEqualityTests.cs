@@ -56,7 +56,7 @@ public sealed class CpuEngineEqualityTests : IDisposable
         List<GeneratedToken>[] expected = await OneByOneAsync();
         using var directory = new TempDirectory("tiers");
         var tiers = new KvTierOptions { HostBlocks = 100, DiskPath = directory.Path };
-        var options = new EngineOptions { MaxBatchTokens = 70, MaxRunning = 20 };
+        var options = new EngineOptions { MaxBatchTokens = 70, MaxRunning = 20, AdmissionQuantile = 0 };
         for (int run = 0; run < 2; run++)
         {
             // The second one begins with what the first one left on the disk.

@@ -81,7 +81,7 @@ public sealed class WeightQuantizationTests : IDisposable
     [Theory]
     [InlineData(WeightDtype.Q8, "qweight", "U8", "has dtype U8; expected I8")]
     [InlineData(WeightDtype.Q4, "qweight", "I8", "has dtype I8; expected U8")]
-    [InlineData(WeightDtype.Q4, "scales", "I32", "has dtype I32; expected F32")]
+    [InlineData(WeightDtype.Q4, "scales", "F16", "has dtype F16; expected BF16")]
     public void Parts_have_their_number_format(WeightDtype to, string part, string dtype, string expected)
     {
         Quantize(to);

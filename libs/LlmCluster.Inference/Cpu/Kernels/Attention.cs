@@ -6,8 +6,8 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// <summary>
 /// Attention over the paged cache with an online softmax. Keys are visited in tiles of 32 positions, from position 0
 /// in steps of 32 whatever the chunk, the block size or the other rows of the task are; a row passes over the
-/// tiles that hold none of its keys and gives the others in its tiles the weight zero. So each row's arithmetic is what
-/// it would be alone.
+/// tiles that hold none of its keys and gives the others in its tiles the weight zero. Parts of 512 positions are summed apart and put together in order, so that
+/// threads can share a long context. So each row's arithmetic is what it would be alone, on one thread.
 /// </summary>
 internal static unsafe class Attention<S, V>
     where S : struct, ISimd<V>
@@ -19,18 +19,69 @@ internal static unsafe class Attention<S, V>
     public static long ScratchBytes(int headDim, int group) =>
         new Scratch(null, headDim, group * AttentionShape.TaskTokensFor(group)).Floats * sizeof(float);
 
+    /// <summary>Floats of what <see cref="RunPart"/> leaves of a task of one token.</summary>
+    public static int PartFloats(int headDim, int group) => (int)new Scratch(null, headDim, group).State.Floats(group);
+
     /// <summary>Computes one task.</summary>
     public static void Run(in AttentionShape shape, in AttentionTask task, byte* memory)
     {
         int rows = task.Tokens * shape.Group;
         var scratch = new Scratch((float*)memory, shape.HeadDim, shape.Group * shape.TaskTokens);
         PackQueries(shape, task, scratch);
+        (int part, int lastPart) = shape.Parts(task);
+        ComputePart(shape, task, scratch, part);
+        Scratch next = scratch;
+        next.State = scratch.Next;
+        while (++part <= lastPart)
+        {
+            ComputePart(shape, task, next, part);
+            Softmax<S, V>.Merge(next.State, scratch.State, rows);
+        }
+
+        Finish(shape, task, scratch.State);
+    }
+
+    /// <summary>Computes one part of a task of one token; <see cref="MergeParts"/> makes the result of all, with the bits that <see cref="Run"/> gives.</summary>
+    /// <param name="shape">The layer.</param>
+    /// <param name="task">The task.</param>
+    /// <param name="part">Index of the part; see <see cref="AttentionShape.Parts"/>.</param>
+    /// <param name="memory">Scratch of the calling thread's own.</param>
+    /// <param name="state">Receives <see cref="PartFloats"/> floats.</param>
+    public static void RunPart(in AttentionShape shape, in AttentionTask task, int part, byte* memory, float* state)
+    {
+        var scratch = new Scratch((float*)memory, shape.HeadDim, shape.Group * shape.TaskTokens);
+        PackQueries(shape, task, scratch);
+        scratch.State = new SoftmaxState(state, shape.Group, scratch.Width);
+        ComputePart(shape, task, scratch, part);
+    }
+
+    /// <summary>Puts the parts of a task of one token together, in order.</summary>
+    /// <param name="shape">The layer.</param>
+    /// <param name="task">The task.</param>
+    /// <param name="states">What each part left, <see cref="PartFloats"/> floats apart; not needed afterwards.</param>
+    public static void MergeParts(in AttentionShape shape, in AttentionTask task, float* states)
+    {
+        int width = Panel.RoundUp(shape.HeadDim);
+        var total = new SoftmaxState(states, shape.Group, width);
+        (int first, int last) = shape.Parts(task);
+        for (int part = first + 1; part <= last; part++)
+        {
+            states += total.Floats(shape.Group);
+            Softmax<S, V>.Merge(new SoftmaxState(states, shape.Group, width), total, shape.Group);
+        }
+
+        Finish(shape, task, total);
+    }
+
+    private static void ComputePart(in AttentionShape shape, in AttentionTask task, in Scratch scratch, int part)
+    {
+        int rows = task.Tokens * shape.Group;
         new Span<float>(scratch.State.Sums, rows * SoftmaxState.SumLanes).Clear();
         new Span<float>(scratch.State.Measures, rows).Fill(float.NegativeInfinity);
         new Span<float>(scratch.State.Result, rows * scratch.Width).Clear();
 
-        int lowest = Math.Max(0, task.Position - shape.Window + 1);
-        int last = task.Position + task.Tokens - 1;
+        int lowest = Math.Max(part * AttentionShape.PartKeys, task.Position - shape.Window + 1);
+        int last = Math.Min((part + 1) * AttentionShape.PartKeys, task.Position + task.Tokens) - 1;
         bool decode = rows <= DecodeTile<S, V>.MostRows && DecodeTile<S, V>.Fits(shape);
         for (int start = lowest / TileKeys * TileKeys; start <= last; start += TileKeys)
         {
@@ -48,8 +99,6 @@ internal static unsafe class Attention<S, V>
                 Tile(shape, task, scratch, start, row, Math.Min(S.TileRows, rows - row), decode);
             }
         }
-
-        Finish(shape, task, scratch);
     }
 
     private static void PackQueries(in AttentionShape shape, in AttentionTask task, in Scratch scratch)
@@ -134,13 +183,13 @@ internal static unsafe class Attention<S, V>
         }
     }
 
-    private static void Finish(in AttentionShape shape, in AttentionTask task, in Scratch scratch)
+    private static void Finish(in AttentionShape shape, in AttentionTask task, in SoftmaxState state)
     {
         int rows = task.Tokens * shape.Group;
         for (int row = 0; row < rows; row++)
         {
-            Softmax<S, V>.Finish(scratch.State, row);
-            float* from = scratch.State.Result + (row * scratch.Width);
+            Softmax<S, V>.Finish(state, row);
+            float* from = state.Result + (row * state.Width);
             float* to = task.Result + ((nint)(row / shape.Group) * shape.ResultStride)
                 + (((task.KvHead * shape.Group) + (row % shape.Group)) * shape.HeadDim);
             Unsafe.CopyBlock(to, from, (uint)shape.HeadDim * sizeof(float));
@@ -148,7 +197,7 @@ internal static unsafe class Attention<S, V>
     }
 
     /// <summary>A thread's memory for one task.</summary>
-    private readonly struct Scratch
+    private struct Scratch
     {
         /// <summary>Floats of a head, filled up to whole panels.</summary>
         public readonly int Width;
@@ -169,7 +218,10 @@ internal static unsafe class Attention<S, V>
         public readonly float* Scores;
 
         /// <summary>What is kept of each row between tiles.</summary>
-        public readonly SoftmaxState State;
+        public SoftmaxState State;
+
+        /// <summary>The same of another part.</summary>
+        public readonly SoftmaxState Next;
 
         public Scratch(float* memory, int headDim, int maxRows)
         {
@@ -185,13 +237,10 @@ internal static unsafe class Attention<S, V>
             Rows = Take(headDim * maxRows);
             Queries = Take(headDim * maxRows);
             Scores = Take(S.TileRows * TileKeys);
-            State = new SoftmaxState
-            {
-                Measures = Take(maxRows),
-                Sums = Take(SoftmaxState.SumLanes * maxRows),
-                Result = Take(Width * maxRows),
-                Width = Width,
-            };
+            State = new SoftmaxState(memory + used, maxRows, Width);
+            used += State.Floats(maxRows);
+            Next = new SoftmaxState(memory + used, maxRows, Width);
+            used += State.Floats(maxRows);
             Floats = used;
 
             float* Take(int floats)

@@ -8,6 +8,9 @@ internal unsafe struct AttentionShape
     /// <summary>Positions that are looked at together; a power of two.</summary>
     public const int TileKeys = Panel.Width;
 
+    /// <summary>Positions that are summed apart from others; whole tiles.</summary>
+    public const int PartKeys = 512;
+
     // Rows of queries under which one tile of keys is widened once.
     private const int TargetRows = 96;
 
@@ -41,6 +44,10 @@ internal unsafe struct AttentionShape
     public readonly int TaskTokens => TaskTokensFor(Group);
 
     public static int TaskTokensFor(int group) => Math.Max(1, TargetRows / group);
+
+    /// <summary>First and last part that a task looks at; parts begin at multiples of <see cref="PartKeys"/> positions.</summary>
+    public readonly (int First, int Last) Parts(in AttentionTask task) =>
+        (Math.Max(0, task.Position - Window + 1) / PartKeys, (task.Position + task.Tokens - 1) / PartKeys);
 
     /// <summary>Bytes of one head's keys, or values, in a block.</summary>
     public readonly nint HeadBlockBytes => (nint)BlockSize * KvLayout.HeadBytesOf(Dtype, HeadDim);

@@ -32,6 +32,15 @@ internal abstract unsafe class CpuKernels
     /// <inheritdoc cref="Attention{S, V}.Run"/>
     public abstract void Attention(in AttentionShape shape, in AttentionTask task, byte* scratch);
 
+    /// <inheritdoc cref="Attention{S, V}.PartFloats"/>
+    public abstract int AttentionPartFloats(int headDim, int group);
+
+    /// <inheritdoc cref="Attention{S, V}.RunPart"/>
+    public abstract void AttentionPart(in AttentionShape shape, in AttentionTask task, int part, byte* scratch, float* state);
+
+    /// <inheritdoc cref="Attention{S, V}.MergeParts"/>
+    public abstract void MergeAttention(in AttentionShape shape, in AttentionTask task, float* states);
+
     /// <inheritdoc cref="RowKernels{S, V}.RmsNorm"/>
     public abstract void RmsNorm(float* x, float* weight, int count, float epsilon, float* y);
 
@@ -73,6 +82,14 @@ internal sealed unsafe class CpuKernels<S, V> : CpuKernels
 
     public override void Attention(in AttentionShape shape, in AttentionTask task, byte* scratch) =>
         Attention<S, V>.Run(shape, task, scratch);
+
+    public override int AttentionPartFloats(int headDim, int group) => Attention<S, V>.PartFloats(headDim, group);
+
+    public override void AttentionPart(in AttentionShape shape, in AttentionTask task, int part, byte* scratch, float* state) =>
+        Attention<S, V>.RunPart(shape, task, part, scratch, state);
+
+    public override void MergeAttention(in AttentionShape shape, in AttentionTask task, float* states) =>
+        Attention<S, V>.MergeParts(shape, task, states);
 
     public override void RmsNorm(float* x, float* weight, int count, float epsilon, float* y) =>
         RowKernels<S, V>.RmsNorm(x, weight, count, epsilon, y);

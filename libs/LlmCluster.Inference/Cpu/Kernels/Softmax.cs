@@ -3,22 +3,37 @@ using System.Runtime.CompilerServices;
 namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>What an online softmax keeps of each row between tiles of keys.</summary>
-internal unsafe struct SoftmaxState
+internal readonly unsafe struct SoftmaxState
 {
     /// <summary>Floats that hold a row's sum of weights lane by lane.</summary>
     public const int SumLanes = 16;
 
     /// <summary>The score that each row's weights are measured against: weight = e^(score - measure).</summary>
-    public float* Measures;
+    public readonly float* Measures;
 
     /// <summary>Sum of each row's weights so far, against the measure; <see cref="SumLanes"/> floats a row.</summary>
-    public float* Sums;
+    public readonly float* Sums;
 
     /// <summary>Weighted sum of each row's values so far, against the measure.</summary>
-    public float* Result;
+    public readonly float* Result;
 
     /// <summary>Floats from one row of <see cref="Result"/> to the next.</summary>
-    public int Width;
+    public readonly int Width;
+
+    /// <summary>Lays it out.</summary>
+    /// <param name="memory">Room for <see cref="Floats"/>.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="width">Floats of a row of the result: whole panels.</param>
+    public SoftmaxState(float* memory, int rows, int width)
+    {
+        Width = width;
+        Result = memory;
+        Sums = Result + (rows * width);
+        Measures = Sums + Panel.RoundUp(rows * SumLanes);
+    }
+
+    /// <summary>Floats of so many rows.</summary>
+    public long Floats(int rows) => ((long)rows * Width) + Panel.RoundUp(rows * SumLanes) + Panel.RoundUp(rows);
 }
 
 /// <summary>The online softmax (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018) over tiles of 32 keys.</summary>
@@ -90,6 +105,28 @@ internal static unsafe class Softmax<S, V>
         }
     }
 
+    /// <summary>Adds what is kept of later keys to what is kept of earlier ones. A row that met none of the later ones stays as it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Merge(in SoftmaxState later, in SoftmaxState state, int rows)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            float before = state.Measures[row];
+            float after = later.Measures[row];
+            if (float.IsNegativeInfinity(after))
+            {
+                continue;
+            }
+
+            float most = MathF.Max(before, after);
+            state.Measures[row] = most;
+            V oldFactor = VectorMath<S, V>.ExpOrZero(S.Splat(before - most));
+            V newFactor = VectorMath<S, V>.ExpOrZero(S.Splat(after - most));
+            Add(later.Sums + (row * SoftmaxState.SumLanes), newFactor, state.Sums + (row * SoftmaxState.SumLanes), oldFactor, S.Lanes);
+            Add(later.Result + (row * later.Width), newFactor, state.Result + (row * state.Width), oldFactor, state.Width);
+        }
+    }
+
     /// <summary>Divides a row's weighted sum by the sum of its weights.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Finish(in SoftmaxState state, int row)
@@ -124,6 +161,15 @@ internal static unsafe class Softmax<S, V>
         state.Measures[row] = largest;
         Scale(state.Sums + (row * SoftmaxState.SumLanes), S.Lanes, factor);
         Scale(state.Result + (row * state.Width), state.Width, factor);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(float* later, V newFactor, float* values, V oldFactor, int count)
+    {
+        for (int i = 0; i < count; i += S.Lanes)
+        {
+            S.Store(values + i, S.MultiplyAdd(S.Load(later + i), newFactor, S.Multiply(S.Load(values + i), oldFactor)));
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

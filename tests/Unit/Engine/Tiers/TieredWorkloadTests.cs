@@ -12,6 +12,7 @@ namespace LlmCluster.Tests.Unit.Engine.Tiers;
 public sealed class TieredWorkloadTests : IDisposable
 {
     private const int Workloads = 40;
+    private const int Again = 8;
 
     private readonly TempDirectory _directory = new("tiers");
 
@@ -27,12 +28,18 @@ public sealed class TieredWorkloadTests : IDisposable
             var workload = new Workload(seed);
             using HashModel model = workload.NewModel();
             var log = new CountingLogger();
-            await using var engine = new InferenceEngine(model, workload.Options, log, Tiers(workload));
+            await using var engine = new InferenceEngine(model, workload.Options with { AdmissionQuantile = 0 }, log, Tiers(workload));
             List<GenerationRequest> requests = workload.Requests(workload.Next(20) + 6);
             int[] patience = [.. requests.Select(_ => workload.Next(4) == 0 ? workload.Next(12) : int.MaxValue)];
 
             await Task.WhenAll(requests.Select(
                 (request, i) => Task.Run(() => RandomWorkloadTests.GenerateAsync(engine, model, request, patience[i])))).WaitAsync(Deadline);
+
+            // Once more: what the pool has no more comes from below.
+            foreach (GenerationRequest request in requests.Take(Again))
+            {
+                await RandomWorkloadTests.GenerateAsync(engine, model, request, int.MaxValue).WaitAsync(Deadline);
+            }
 
             await engine.AssertNoBlockHeldAsync();
             promotions += engine.Tiers!.Host.Promotions;
@@ -41,8 +48,8 @@ public sealed class TieredWorkloadTests : IDisposable
         }
 
         // The workloads are hard enough to mean something.
-        Assert.True(promotions > 200, $"{promotions} promotions");
-        Assert.True(disk > 20, $"{disk} blocks came from the disk");
+        Assert.True(promotions > 100, $"{promotions} promotions");
+        Assert.True(disk > 5, $"{disk} blocks came from the disk");
     }
 
     [Fact]
@@ -65,19 +72,23 @@ public sealed class TieredWorkloadTests : IDisposable
                 1 => RandomWorkloadTests.GenerateAsync(prefill, prefillModel, request, int.MaxValue),
                 _ => RandomWorkloadTests.TransferAsync(prefill, decode, decodeModel, request, cancelEarly: kinds[i] == 2),
             }))).WaitAsync(Deadline);
+            foreach (GenerationRequest request in requests.Take(Again))
+            {
+                await RandomWorkloadTests.TransferAsync(prefill, decode, decodeModel, request, cancelEarly: false).WaitAsync(Deadline);
+            }
 
             await prefill.AssertNoBlockHeldAsync();
             await decode.AssertNoBlockHeldAsync();
             promotions += prefill.Tiers!.Host.Promotions + decode.Tiers!.Host.Promotions;
         }
 
-        Assert.True(promotions > 200, $"{promotions} promotions");
+        Assert.True(promotions > 100, $"{promotions} promotions");
     }
 
     // Small enough to overflow; often too slow to wait for.
     private KvTierOptions Tiers(Workload workload) => new()
     {
-        HostBlocks = 4 + workload.Next(40),
+        HostBlocks = 4 + workload.Next(12),
         DiskPath = _directory.Path,
         DiskBlocks = 20 + workload.Next(200),
         WriteAhead = workload.Next(4) * 0.25,

@@ -35,7 +35,7 @@ public class KvTierOptionsTests
         Assert.Equal(4, new KvTierOptions { HostMemoryMiB = 2 }.HostBlocksFor(Layout));
         Assert.Equal(7, new KvTierOptions { HostMemoryMiB = 2, HostBlocks = 7 }.HostBlocksFor(Layout));
         var host = Assert.Throws<ArgumentException>(() => new KvTierOptions { HostMemoryMiB = 1 }.ValidateFor(Layout, "Tiers"));
-        Assert.Contains("Tiers:HostMemoryMiB is '1'; expected more: one block of kv:l16:h8x64:bf16:b16 has 524288 bytes", host.Message, StringComparison.Ordinal);
+        Assert.Contains("Tiers:HostMemoryMiB is '1'; expected more: one block of kv2:l16:h8x64:bf16:b16 has 524288 bytes", host.Message, StringComparison.Ordinal);
         var disk = Assert.Throws<ArgumentException>(
             () => new KvTierOptions { HostMemoryMiB = 2, DiskPath = "/var/kv", DiskMiB = 2 }.ValidateFor(Layout, "Tiers"));
         Assert.Contains("Tiers:DiskMiB is '2'; expected more", disk.Message, StringComparison.Ordinal);

@@ -61,9 +61,16 @@ internal sealed class TierWorld : IDisposable
     /// <returns>How many were there.</returns>
     public async Task<int> VisitAsync(params int[] numbers)
     {
-        (BlockLease lease, int cached) = (await UseAsync([.. numbers.Select(Hash)]))!.Value;
-        lease.Dispose();
-        return cached;
+        while (true)
+        {
+            // A block that is being saved can't be had for that long.
+            await LlmCluster.Testing.Eventually.TrueAsync(() => Pool.Counts.Available >= numbers.Length, Deadline);
+            if (await UseAsync([.. numbers.Select(Hash)]) is var (lease, cached))
+            {
+                lease.Dispose();
+                return cached;
+            }
+        }
     }
 
     /// <summary>Waits until nothing has an owner any more.</summary>
