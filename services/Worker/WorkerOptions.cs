@@ -15,6 +15,9 @@ public sealed record WorkerOptions
     /// <summary>Name of the configuration section.</summary>
     public const string Section = "Worker";
 
+    /// <summary>Name of the section that <see cref="Cpu"/> begins with, for whatever runs on the CPU: <c>LLMC__Cpu__Isa</c>.</summary>
+    public const string CpuSection = "Cpu";
+
     private const string TiersKey = $"{Section}:{nameof(Tiers)}";
     private const int HighestPort = 65535;
 
@@ -97,7 +100,8 @@ public sealed record WorkerOptions
         WorkerOptions options;
         try
         {
-            options = configuration.GetSection(Section).Get<WorkerOptions>() ?? new WorkerOptions();
+            options = new WorkerOptions { Cpu = configuration.GetSection(CpuSection).Get<CpuOptions>() ?? new CpuOptions() };
+            configuration.GetSection(Section).Bind(options);
         }
         catch (InvalidOperationException e)
         {

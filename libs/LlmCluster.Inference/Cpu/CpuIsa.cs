@@ -5,7 +5,7 @@ namespace LlmCluster.Inference.Cpu;
 /// <summary>The instruction sets that the CPU kernels are written for. Bits are equal within one, not across them.</summary>
 public enum CpuIsa
 {
-    /// <summary>AVX-512F with 16 float lanes and fused multiply-add.</summary>
+    /// <summary>AVX-512F and BW with 16 float lanes and fused multiply-add.</summary>
     Avx512,
 
     /// <summary>AVX2 and FMA3 with 8 float lanes.</summary>
@@ -25,7 +25,7 @@ public static class CpuIsaSupport
     /// <summary>Whether this processor runs <paramref name="isa"/>.</summary>
     public static bool IsSupported(CpuIsa isa) => isa switch
     {
-        CpuIsa.Avx512 => Avx512F.IsSupported && IsSupported(CpuIsa.Avx2),
+        CpuIsa.Avx512 => Avx512F.IsSupported && Avx512BW.IsSupported && IsSupported(CpuIsa.Avx2),
         CpuIsa.Avx2 => Avx2.IsSupported && Fma.IsSupported,
         CpuIsa.Portable => BitConverter.IsLittleEndian,
         _ => throw new ArgumentOutOfRangeException(nameof(isa), isa, "Unknown instruction set."),

@@ -1,4 +1,5 @@
 using LlmCluster.Cluster;
+using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Worker;
 using Microsoft.Extensions.Configuration;
@@ -93,6 +94,19 @@ public class WorkerOptionsTests
         var error = Assert.Throws<WorkerOptionsException>(() => Bind(("KvMemoryMiB", "1")).BlocksFor(large));
         Assert.Contains("Worker:KvMemoryMiB", error.Message, StringComparison.Ordinal);
         Assert.Contains($"{large.BlockBytes}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_said_of_the_processor_for_all_holds_unless_the_worker_says_otherwise()
+    {
+        WorkerOptions options = Bind("Worker:Cpu:BlockSize=8", "Cpu:BlockSize=32", "Cpu:Isa=portable");
+        Assert.Equal((CpuIsa.Portable, 8), (options.Cpu.Isa, options.Cpu.BlockSize));
+        Assert.Equal(32, Bind("Cpu:BlockSize=32").Cpu.BlockSize);
+        Assert.Contains("Cpu:Isa", Assert.Throws<WorkerOptionsException>(() => Bind("Cpu:Isa=sse")).Message, StringComparison.Ordinal);
+
+        static WorkerOptions Bind(params string[] settings) => WorkerOptions.Bind(new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Append("Worker:ModelPath=/models/model").Select(s => s.Split('=')).ToDictionary(s => s[0], s => (string?)s[1]))
+            .Build());
     }
 
     private static WorkerOptions Bind(params (string Key, string Value)[] settings)

@@ -16,6 +16,8 @@ internal static unsafe class Gemm<S, V>
     /// <summary>Bytes of scratch that each thread needs.</summary>
     public const int ScratchBytes = BlockDepth * Panel.Width * sizeof(float);
 
+    private const int CacheLine = 64;
+
     // From so many tiles on, widening a block of bfloat16 once costs less than widening it for each tile.
     private const int TilesToExpand = 3;
 
@@ -114,7 +116,9 @@ internal static unsafe class Gemm<S, V>
             {
                 byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
                 Expand<F>(block, (float*)scratch, depth);
-                Tiles<F32Panel<S, V>>(call, scratch, panel, k, depth, accumulate || k > 0);
+
+                byte* next = panel + 1 < end ? block + weights.PanelBytes : block;
+                ExpandedTiles(call, scratch, panel, k, depth, accumulate || k > 0, next, (nint)depth * F.Stride);
             }
         }
     }
@@ -147,6 +151,24 @@ internal static unsafe class Gemm<S, V>
                     call.Stride,
                     accumulate);
             }
+        }
+    }
+
+    // What is expanded next comes from memory meanwhile, a slice for each tile.
+    private static void ExpandedTiles(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate, byte* next, nint nextBytes)
+    {
+        nint slice = (nextBytes * S.TileRows / call.Rows) + CacheLine;
+        byte* nextEnd = next + nextBytes;
+        for (int row = 0; row < call.Rows; row += S.TileRows)
+        {
+            byte* sliceEnd = next + slice < nextEnd ? next + slice : nextEnd;
+            for (; next < sliceEnd; next += CacheLine)
+            {
+                S.Prefetch(next);
+            }
+
+            int rows = Math.Min(S.TileRows, call.Rows - row);
+            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(rows, Left(call, row, rows, k), block, depth, Result(call, row, panel), call.Stride, accumulate);
         }
     }
 
