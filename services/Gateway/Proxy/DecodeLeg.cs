@@ -29,8 +29,8 @@ internal sealed class DecodeLeg(IHttpForwarder forwarder, GatewayOptions options
 
     private readonly ForwarderRequestConfig _config = new()
     {
-        // The request's own deadline ends it; a worker may think for as long as that.
-        ActivityTimeout = options.RequestTimeout,
+        // The request's own deadline ends it, and comes first, so that the client is told of that; a worker may think for as long.
+        ActivityTimeout = options.RequestTimeout + TimeSpan.FromMinutes(1),
         Version = System.Net.HttpVersion.Version11,
         VersionPolicy = HttpVersionPolicy.RequestVersionExact,
     };
