@@ -1,7 +1,11 @@
+using LlmCluster.Cluster.Accounts;
+using LlmCluster.Cluster.Directory;
+using LlmCluster.Cluster.Reservations;
+
 namespace LlmCluster.Cluster;
 
 /// <summary>
-/// What workers and gateways share: membership with leases, and load. In memory when everything runs in one process,
+/// What workers and gateways share: membership with leases, load, reservations, the prefix-cache directory, and what tenants use. In memory when everything runs in one process,
 /// Redis otherwise; both pass one contract suite. All members may be called from any thread.
 /// </summary>
 /// <remarks>
@@ -34,6 +38,15 @@ public interface IClusterState : IAsyncDisposable
     /// <param name="cancellationToken">Ends the watch with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>The number of hints so far, from 1. Ends when the state is disposed of.</returns>
     IAsyncEnumerable<long> WatchAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Which worker holds which KV block.</summary>
+    IPrefixDirectory Directory { get; }
+
+    /// <summary>Room that gateways have promised to requests.</summary>
+    IReservations Reservations { get; }
+
+    /// <summary>What tenants and keys use.</summary>
+    IAccounts Accounts { get; }
 
     /// <summary>
     /// Adds one to a counter that all gateways share and returns its new value, from 1; for round-robin placement.

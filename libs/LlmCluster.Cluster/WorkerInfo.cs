@@ -43,6 +43,9 @@ public sealed record WorkerInfo
     /// <summary>Tokens in a block.</summary>
     public required int BlockSize { get; init; }
 
+    /// <summary>Bytes of a block in all layers; 0 from a worker that doesn't say.</summary>
+    public long BlockBytes { get; init; }
+
     /// <summary>Longest sequence in tokens.</summary>
     public required int ContextLength { get; init; }
 }

@@ -29,4 +29,13 @@ public sealed record WorkerLoad
 
     /// <summary>Counts the worker's reports from 1; 0 from a worker that predicts nothing.</summary>
     public long Report { get; init; }
+
+    /// <summary>Prompt tokens that it computes in a second when it computes nothing else, measured lately; 0 until it has computed any.</summary>
+    public double PrefillRate { get; init; }
+
+    /// <summary>Bytes of K/V in a second that it receives from or sends to others, measured lately; 0 until there were any.</summary>
+    public double TransferRate { get; init; }
+
+    /// <summary>Seconds of a step in which sequences decode, measured lately: what a stream waits for a token; 0 until there was one.</summary>
+    public double StepTime { get; init; }
 }

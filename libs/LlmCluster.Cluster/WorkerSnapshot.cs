@@ -1,3 +1,5 @@
+using LlmCluster.Cluster.Reservations;
+
 namespace LlmCluster.Cluster;
 
 /// <summary>Whether a worker takes new requests.</summary>
@@ -14,4 +16,8 @@ public enum WorkerStatus
 /// <param name="Info">What it said when it joined.</param>
 /// <param name="Status">Whether it takes requests.</param>
 /// <param name="Load">Its load.</param>
-public sealed record WorkerSnapshot(WorkerInfo Info, WorkerStatus Status, WorkerLoad Load);
+public sealed record WorkerSnapshot(WorkerInfo Info, WorkerStatus Status, WorkerLoad Load)
+{
+    /// <summary>What gateways have placed on it and what has not ended; no part of what a worker reports.</summary>
+    public ReservedRoom Reserved { get; init; }
+}

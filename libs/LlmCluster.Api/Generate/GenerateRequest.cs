@@ -109,6 +109,11 @@ public sealed record LocalGeneration
     /// <summary>Whose request it is, where that is known.</summary>
     public string Tenant { get; init; } = "";
 
+    /// <summary>
+    /// gRPC address of a worker that is thought to hold more of the prompts' blocks than this one: they are fetched before the rest is computed. Null for none.
+    /// </summary>
+    public Uri? FetchEndpoint { get; init; }
+
     /// <summary>The sequence as the engine wants it.</summary>
     public GenerationRequest ToGeneration(string requestId, GenerateSequence sequence) => new()
     {

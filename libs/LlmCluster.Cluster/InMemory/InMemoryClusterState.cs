@@ -1,3 +1,7 @@
+using LlmCluster.Cluster.Accounts;
+using LlmCluster.Cluster.Directory;
+using LlmCluster.Cluster.Reservations;
+
 namespace LlmCluster.Cluster.InMemory;
 
 /// <summary>The cluster's state within one process, shared by whoever holds this object.</summary>
@@ -18,6 +22,15 @@ public sealed class InMemoryClusterState : IClusterState
         _time = time ?? TimeProvider.System;
         _expiry = _time.CreateTimer(_ => OnExpiry(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
+
+    /// <inheritdoc/>
+    public IPrefixDirectory Directory => throw new NotImplementedException();
+
+    /// <inheritdoc/>
+    public IReservations Reservations => throw new NotImplementedException();
+
+    /// <inheritdoc/>
+    public IAccounts Accounts => throw new NotImplementedException();
 
     /// <inheritdoc/>
     public ValueTask HeartbeatAsync(WorkerSnapshot worker, TimeSpan lease, CancellationToken cancellationToken = default)

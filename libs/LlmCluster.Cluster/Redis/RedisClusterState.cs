@@ -1,4 +1,7 @@
 using System.Text.Json;
+using LlmCluster.Cluster.Accounts;
+using LlmCluster.Cluster.Directory;
+using LlmCluster.Cluster.Reservations;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
@@ -57,6 +60,15 @@ public sealed partial class RedisClusterState : IClusterState
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public IPrefixDirectory Directory => throw new NotImplementedException();
+
+    /// <inheritdoc/>
+    public IReservations Reservations => throw new NotImplementedException();
+
+    /// <inheritdoc/>
+    public IAccounts Accounts => throw new NotImplementedException();
 
     /// <inheritdoc/>
     public async ValueTask HeartbeatAsync(WorkerSnapshot worker, TimeSpan lease, CancellationToken cancellationToken = default)

@@ -4,6 +4,9 @@ using System.Text.Json;
 using Grpc.Core;
 using Grpc.Net.Client;
 using LlmCluster.Cluster;
+using LlmCluster.Cluster.Accounts;
+using LlmCluster.Cluster.Directory;
+using LlmCluster.Cluster.Reservations;
 using LlmCluster.Cluster.InMemory;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
@@ -283,6 +286,12 @@ public sealed class WorkerAppTests(WorkerFixture fixture) : IClassFixture<Worker
     private sealed class FlakyState(IClusterState inner) : IClusterState
     {
         private volatile bool _fails;
+
+        public IPrefixDirectory Directory => inner.Directory;
+
+        public IReservations Reservations => inner.Reservations;
+
+        public IAccounts Accounts => inner.Accounts;
 
         public bool Fails
         {

@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using LlmCluster.Cluster;
+using LlmCluster.Cluster.Accounts;
+using LlmCluster.Cluster.Directory;
+using LlmCluster.Cluster.Reservations;
 
 namespace LlmCluster.Tests.Unit.Cluster;
 
@@ -15,6 +18,12 @@ internal sealed class FakeClusterState : IClusterState
     public Exception? Failure { get; set; }
 
     public int Reads => Volatile.Read(ref _reads);
+
+    public IPrefixDirectory Directory => throw new NotSupportedException();
+
+    public IReservations Reservations => throw new NotSupportedException();
+
+    public IAccounts Accounts => throw new NotSupportedException();
 
     public void Hint() => _hints.Writer.TryWrite(1);
 
