@@ -39,6 +39,9 @@ public sealed record GatewayOptions
     /// <summary>Longest time to connect to a worker.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Longest time that a request waits for the cluster's state; it is then placed by what the gateway knows itself.</summary>
+    public TimeSpan StateTimeout { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Longest time for running requests to end when the gateway ends.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -84,6 +87,9 @@ public sealed record GatewayOptions
         RequireTime(RequestTimeout, nameof(RequestTimeout));
         RequireTime(PrefillTimeout, nameof(PrefillTimeout));
         RequireTime(ConnectTimeout, nameof(ConnectTimeout));
+        Require(
+            StateTimeout >= TimeSpan.FromMilliseconds(10) && StateTimeout <= TimeSpan.FromMinutes(1),
+            nameof(StateTimeout), StateTimeout, "a time such as 00:00:00.500, 10 ms to a minute");
         RequireTime(ShutdownTimeout, nameof(ShutdownTimeout));
         Require(PlacementPolicies.TryCreate(Placement, out _), nameof(Placement), Placement, $"one of {string.Join(", ", PlacementPolicies.Names)}");
         Require(PrefillAttempts is >= 1 and <= 100, nameof(PrefillAttempts), PrefillAttempts, "1 to 100");

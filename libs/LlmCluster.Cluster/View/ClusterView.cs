@@ -20,6 +20,8 @@ public sealed partial class ClusterView : IHostedService, IAsyncDisposable
     private volatile IReadOnlyList<WorkerSnapshot> _workers = [];
     private volatile TaskCompletionSource _refreshed = NewSignal();
     private volatile bool _reachable = true;
+    private long _reachableSince;
+    private bool _wasLost;
 
     /// <summary>Makes an empty view; <see cref="StartAsync"/> fills it.</summary>
     /// <param name="state">What to look at. The view doesn't dispose of it.</param>
@@ -157,8 +159,12 @@ public sealed partial class ClusterView : IHostedService, IAsyncDisposable
         if (!_reachable)
         {
             _reachable = true;
+            _wasLost = true;
+            _reachableSince = TimeProvider.System.GetTimestamp();
             LogReachable(workers.Count);
         }
+
+        workers = WithThoseThatRejoin(workers);
 
         bool changed = !SameMembers(_workers, workers);
         _workers = workers;
@@ -167,6 +173,19 @@ public sealed partial class ClusterView : IHostedService, IAsyncDisposable
         {
             Raise(workers);
         }
+    }
+
+    private IReadOnlyList<WorkerSnapshot> WithThoseThatRejoin(IReadOnlyList<WorkerSnapshot> workers)
+    {
+        if (!_wasLost)
+        {
+            return workers;
+        }
+
+        _wasLost = TimeProvider.System.GetElapsedTime(_reachableSince) < _options.RejoinTime;
+        HashSet<string> there = [.. workers.Select(worker => worker.Info.Id)];
+        WorkerSnapshot[] missing = _wasLost ? [.. _workers.Where(worker => !there.Contains(worker.Info.Id))] : [];
+        return missing.Length == 0 ? workers : [.. workers.Concat(missing).OrderBy(worker => worker.Info.Id, StringComparer.Ordinal)];
     }
 
     private void Raise(IReadOnlyList<WorkerSnapshot> workers)

@@ -57,6 +57,24 @@ public sealed class ClusterViewTests
         await Eventually.TrueAsync(() => view.Workers is [{ Info.Id: "b" }]);
     }
 
+    [Theory]
+    [InlineData(3600, "a b")]
+    [InlineData(0, "b")]
+    public async Task KeepsThoseThatAStateMayHaveForgottenUntilTheyHadTimeToRejoin(int seconds, string expected)
+    {
+        var state = new FakeClusterState { Workers = [Snapshot("a")] };
+        await using var view = new ClusterView(state, Often with { RejoinTime = TimeSpan.FromSeconds(seconds) });
+        await view.StartAsync();
+        state.Failure = new ClusterStateException("gone");
+        await Eventually.TrueAsync(() => !view.IsFresh);
+        state.Workers = [Snapshot("b")];
+        state.Failure = null;
+        await Eventually.TrueAsync(() => view.IsFresh && view.Workers.Any(worker => worker.Info.Id == "b"));
+        int reads = state.Reads;
+        await Eventually.TrueAsync(() => state.Reads > reads + 3);
+        Assert.Equal(expected, string.Join(' ', view.Workers.Select(worker => worker.Info.Id)));
+    }
+
     [Fact]
     public async Task StartsWithAStateThatCannotBeReached()
     {

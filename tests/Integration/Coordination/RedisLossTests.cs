@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json.Nodes;
+using LlmCluster.Testing;
+using Xunit;
+
+namespace LlmCluster.Tests.Integration.Coordination;
+
+/// <summary>Redis dies under load and comes back with nothing in it.</summary>
+public sealed class RedisLossTests
+{
+    private const int Clients = 6;
+    private static readonly TimeSpan Away = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public async Task Requests_go_on_and_prefixes_are_found_again()
+    {
+        using var model = new TempDirectory("model");
+        (int exitCode, string log) = await LlmcProcess.RunAsync(["model", "random", "--arch", "qwen3", "--preset", "tiny", "--seed", "3", "--out", model.Path, "--force"]);
+        Assert.True(exitCode == 0, log);
+        await using CoordinatedCluster cluster = await CoordinatedCluster.StartAsync(model.Path);
+        using var deadline = new CancellationTokenSource(CoordinatedCluster.Deadline);
+        using var stop = new CancellationTokenSource();
+
+        var answers = new ConcurrentQueue<(HttpStatusCode Status, JsonNode Body)>();
+        Task[] load = [.. Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
+        {
+            for (int i = 0; !stop.IsCancellationRequested; i++)
+            {
+                (HttpStatusCode status, JsonNode body, HttpResponseMessage response) =
+                    await cluster.PostAsync(i % 2, "/v1/completions", Request(cluster, (client * 1000) + i), deadline.Token);
+                response.Dispose();
+                answers.Enqueue((status, body));
+            }
+        }))];
+
+        // A prompt that the cluster knows before Redis is lost.
+        JsonObject known = Request(cluster, seed: 777_777, length: 400);
+        await AskAsync(cluster, known, deadline.Token);
+        await Eventually.TrueAsync(() => answers.Count > 4 * Clients);
+
+        await cluster.Redis.KillAsync();
+        int before = answers.Count;
+        await Task.Delay(Away, deadline.Token);
+        await Eventually.TrueAsync(() => answers.Count > before + Clients, state: () => cluster.Log);
+        await cluster.Redis.RestartAsync();
+
+        // What workers held all the time is found again by gateways whose directory was empty.
+        var back = Stopwatch.StartNew();
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                (HttpStatusCode status, JsonNode body) = await AskAsync(cluster, known, deadline.Token);
+                return status == HttpStatusCode.OK && body["usage"]!["prompt_tokens_details"]!["cached_tokens"]!.GetValue<int>() == 384;
+            },
+            Recovery,
+            () => cluster.Log);
+        Assert.True(back.Elapsed < Recovery, $"It took {back.Elapsed}.");
+
+        int recovered = answers.Count;
+        await Eventually.TrueAsync(() => answers.Count > recovered + (4 * Clients));
+        await stop.CancelAsync();
+        await Task.WhenAll(load);
+
+        Assert.All(answers, answer =>
+        {
+            bool refused = answer.Status is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests;
+            Assert.True(answer.Status == HttpStatusCode.OK || refused, $"{(int)answer.Status}: {answer.Body}");
+            Assert.True(!refused || answer.Body["error"]!["message"]!.GetValue<string>().Length > 0);
+        });
+        Assert.True(answers.Count(answer => answer.Status == HttpStatusCode.OK) > answers.Count * 0.9, $"Only {answers.Count(a => a.Status == HttpStatusCode.OK)} of {answers.Count} were served.");
+        await cluster.WaitForIdleAsync();
+    }
+
+    private static async Task<(HttpStatusCode Status, JsonNode Body)> AskAsync(CoordinatedCluster cluster, JsonObject request, CancellationToken cancellationToken)
+    {
+        (HttpStatusCode status, JsonNode body, HttpResponseMessage response) =
+            await cluster.PostAsync(1, "/v1/completions", (JsonObject)request.DeepClone(), cancellationToken);
+        response.Dispose();
+        return (status, body);
+    }
+
+    private static JsonObject Request(CoordinatedCluster cluster, int seed, int length = 50) => new()
+    {
+        ["model"] = cluster.Model,
+        ["prompt"] = new JsonArray([.. Enumerable.Range(0, length).Select(t => JsonValue.Create(((seed * 131L) + (t * 17L)) % 200))]),
+        ["max_tokens"] = 8,
+        ["ignore_eos"] = true,
+    };
+}
