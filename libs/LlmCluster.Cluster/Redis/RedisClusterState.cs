@@ -73,7 +73,9 @@ public sealed partial class RedisClusterState : IClusterState
     /// <inheritdoc/>
     public async ValueTask HeartbeatAsync(WorkerSnapshot worker, TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        Heartbeats.Check(worker, lease);
+        ArgumentNullException.ThrowIfNull(worker);
+        Checks.Name(worker.Info.Id);
+        Checks.Lifetime(lease);
         byte[] membership = JsonSerializer.SerializeToUtf8Bytes(
             new Membership(worker.Info, worker.Status), WorkerJson.Default.Membership);
         byte[] load = JsonSerializer.SerializeToUtf8Bytes(worker.Load, WorkerJson.Default.WorkerLoad);
@@ -87,7 +89,7 @@ public sealed partial class RedisClusterState : IClusterState
     /// <inheritdoc/>
     public async ValueTask LeaveAsync(string workerId, CancellationToken cancellationToken = default)
     {
-        Heartbeats.CheckName(workerId);
+        Checks.Name(workerId);
         await RunScriptAsync("leave", RedisScripts.Leave, [workerId, _channel], cancellationToken).ConfigureAwait(false);
     }
 
@@ -117,7 +119,7 @@ public sealed partial class RedisClusterState : IClusterState
     /// <inheritdoc/>
     public async ValueTask<long> NextAsync(string counter, CancellationToken cancellationToken = default)
     {
-        Heartbeats.CheckName(counter);
+        Checks.Name(counter);
         RedisKey key = $"{_prefix}:counter:{counter}";
         return await _connection.RunAsync("count", database => database.StringIncrementAsync(key), cancellationToken)
             .ConfigureAwait(false);
