@@ -52,7 +52,7 @@ public sealed record RequestPlacement(WorkerSnapshot? Prefill, WorkerSnapshot De
 /// <summary>What a placement is predicted to come to.</summary>
 /// <param name="Ttft">Time to the first token: queue, fetch, prefill and transfer.</param>
 /// <param name="Tpot">Time per output token of the decode worker with this request.</param>
-/// <param name="Fits">Whether the decode worker has the memory for it, by what is reserved.</param>
+/// <param name="Fits">Whether its workers have the memory for it, by what is reserved.</param>
 public readonly record struct PlacementEstimate(TimeSpan Ttft, TimeSpan Tpot, bool Fits);
 
 /// <summary>A placement, or the reason why there is none.</summary>

@@ -6,11 +6,15 @@ namespace LlmCluster.Gateway.Placement;
 public static class PlacementPolicies
 {
     /// <summary>The policy that is used unless another is asked for.</summary>
-    public const string Default = "round-robin";
+    public const string Default = "cost";
 
     private static readonly Dictionary<string, Func<IPlacementPolicy>> ByName = new(StringComparer.OrdinalIgnoreCase)
     {
-        [Default] = static () => new RoundRobinPolicy(),
+        [Default] = static () => new CostPolicy(),
+        ["round-robin"] = static () => new RoundRobinPolicy(),
+        ["least-loaded"] = static () => new LeastLoadedPolicy(),
+        ["power-of-two"] = static () => new PowerOfTwoPolicy(),
+        ["prefix-affinity"] = static () => new PrefixAffinityPolicy(),
         ["least-predicted-load"] = static () => new LeastPredictedLoadPolicy(),
     };
 
