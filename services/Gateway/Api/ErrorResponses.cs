@@ -61,9 +61,11 @@ internal sealed partial class ErrorResponses(RequestDelegate next, ILogger<Error
 
         string? connection = context.Response.Headers.Connection;
         string? requestId = context.Response.Headers[Dispatch.PrefillLeg.RequestIdHeader];
+        string? placement = context.Response.Headers[Dispatch.PlacementHeader.Name];
         context.Response.Clear();
         context.Response.Headers.Connection = connection;
         context.Response.Headers[Dispatch.PrefillLeg.RequestIdHeader] = requestId;
+        context.Response.Headers[Dispatch.PlacementHeader.Name] = placement;
         await ApiErrorWriter.WriteAsync(context.Response, error, context.RequestAborted).ConfigureAwait(false);
     }
 

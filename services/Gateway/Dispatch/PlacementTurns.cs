@@ -1,28 +1,21 @@
 using LlmCluster.Cluster;
+using LlmCluster.Gateway.Resilience;
 
 namespace LlmCluster.Gateway.Dispatch;
 
 /// <summary>Numbers requests across all gateways; across this one alone while the shared state can't be reached.</summary>
-internal sealed partial class PlacementTurns(IClusterState state, ILogger<PlacementTurns> logger)
+internal sealed class PlacementTurns(IClusterState state, StateGuard guard)
 {
     private const string Counter = "placement";
 
     private long _own;
 
+    /// <summary>The next number, from 1.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async ValueTask<long> NextAsync(CancellationToken cancellationToken)
     {
         long own = Interlocked.Increment(ref _own);
-        try
-        {
-            return await state.NextAsync(Counter, cancellationToken).ConfigureAwait(false);
-        }
-        catch (ClusterStateException e)
-        {
-            LogOwnTurn(e.Message);
-            return own;
-        }
+        (bool succeeded, long turn) = await guard.TryAsync(token => state.NextAsync(Counter, token), cancellationToken).ConfigureAwait(false);
+        return succeeded ? turn : own;
     }
-
-    [LoggerMessage(LogLevel.Debug, "Placing by this gateway's own turns: {reason}")]
-    private partial void LogOwnTurn(string reason);
 }

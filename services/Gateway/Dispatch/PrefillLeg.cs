@@ -22,10 +22,10 @@ internal sealed partial class PrefillLeg(
     /// <returns>Null when all were taken over, or the first permanent failure, after which the other calls are ended.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task<PrefillFailure?> RunAsync(
-        RequestPlan plan, PlacementRequest facts, WorkerSnapshot prefill, WorkerInfo decode, string requestId, CancellationToken cancellationToken)
+        RequestPlan plan, PlacedRequest placed, string requestId, CancellationToken cancellationToken)
     {
         using var calls = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var run = new Run(plan, facts, prefill, decode, requestId, calls.Token);
+        var run = new Run(plan, placed, requestId, calls.Token);
         List<Task<PrefillFailure?>> pending = [.. plan.Generate.Sequences.Select(s => RunSequenceAsync(run, s))];
         PrefillFailure? failure = null;
         await foreach (Task<PrefillFailure?> ended in Task.WhenEach(pending).ConfigureAwait(false))
@@ -49,7 +49,7 @@ internal sealed partial class PrefillLeg(
 
     private async Task<PrefillFailure?> RunSequenceAsync(Run run, GenerateSequence sequence)
     {
-        WorkerSnapshot worker = run.Prefill;
+        WorkerSnapshot worker = run.Placed.Placement.Prefill!;
         for (int epoch = 1; ; epoch++)
         {
             Status status = await CallAsync(run, sequence, epoch, worker.Info).ConfigureAwait(false);
@@ -86,7 +86,7 @@ internal sealed partial class PrefillLeg(
         try
         {
             var client = new Protocol.V1.Prefill.PrefillClient(channels.Get(worker.GrpcEndpoint));
-            PrefillRequest request = PrefillMessages.Create(run.Plan, sequence, epoch, run.Decode.GrpcEndpoint);
+            PrefillRequest request = PrefillMessages.Create(run.Plan, sequence, epoch, run.Decode.GrpcEndpoint, FetchEndpoint(run, worker));
             var metadata = new Metadata { { RequestIdHeader, run.RequestId } };
             DateTime deadline = time.GetUtcNow().UtcDateTime + options.PrefillTimeout;
             PrefillResponse response = await client.PrefillAsync(request, metadata, deadline, run.CancellationToken).ResponseAsync.ConfigureAwait(false);
@@ -105,9 +105,16 @@ internal sealed partial class PrefillLeg(
         }
     }
 
-    private sealed record Run(
-        RequestPlan Plan, PlacementRequest Facts, WorkerSnapshot Prefill, WorkerInfo Decode, string RequestId, CancellationToken CancellationToken)
+    // A worker that took over may be the very one to fetch from.
+    private static Uri? FetchEndpoint(Run run, WorkerInfo worker) =>
+        run.Placed.Placement.FetchFrom is { Info: { } source } && source.Id != worker.Id ? source.GrpcEndpoint : null;
+
+    private sealed record Run(RequestPlan Plan, PlacedRequest Placed, string RequestId, CancellationToken CancellationToken)
     {
+        public PlacementRequest Facts => Placed.Facts;
+
+        public WorkerInfo Decode => Placed.Placement.Decode.Info;
+
         /// <summary>Workers that failed any sequence of the request.</summary>
         public ConcurrentDictionary<string, byte> Failed { get; } = new();
     }

@@ -27,7 +27,7 @@ internal sealed class PrefixLookup(IClusterState state, StateGuard guard)
             {
                 if (prefix.Length > 0)
                 {
-                    lookups.Add((blockSize, guard.TryAsync("find prefix", token => state.Directory.FindAsync(prefix, token), cancellationToken).AsTask()));
+                    lookups.Add((blockSize, guard.TryAsync(token => state.Directory.FindAsync(prefix, token), cancellationToken).AsTask()));
                 }
             }
         }

@@ -1,18 +1,18 @@
 using LlmCluster.Api.Errors;
 using LlmCluster.Api.Generate;
 using LlmCluster.Cluster;
+using LlmCluster.Gateway.Admission;
 using LlmCluster.Gateway.Placement;
 using LlmCluster.Gateway.Proxy;
 using LlmCluster.Gateway.Resilience;
+using LlmCluster.Gateway.Telemetry;
 
 namespace LlmCluster.Gateway.Dispatch;
 
-/// <summary>Places a request and runs both of its legs at once.</summary>
+/// <summary>Has a request admitted and placed, and runs both of its legs at once.</summary>
 internal sealed partial class RequestDispatcher(
-    IPlacementPolicy policy,
-    PlacementTurns turns,
-    RecentPlacements recent,
-    ClusterView view,
+    RequestPlacer placer,
+    AdmissionQueue queue,
     PrefillLeg prefillLeg,
     DecodeLeg decodeLeg,
     GatewayOptions options,
@@ -24,31 +24,42 @@ internal sealed partial class RequestDispatcher(
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     /// <summary>Answers the client.</summary>
+    /// <returns>What the answer used.</returns>
     /// <exception cref="ApiException">The request failed and no response has begun.</exception>
     /// <exception cref="OperationCanceledException">The client hung up.</exception>
-    public async Task RunAsync(HttpContext context, RequestPlan plan, string requestId)
+    public async Task<AnswerUsage?> RunAsync(HttpContext context, RequestPlan plan, AdmissionRequest admission, string requestId)
     {
         CancellationToken hangUp = context.RequestAborted;
         using var deadline = new CancellationTokenSource(options.RequestTimeout, time);
         using var legs = CancellationTokenSource.CreateLinkedTokenSource(hangUp, deadline.Token);
+        long arrived = time.GetTimestamp();
+        var task = new PlacementTask(plan, admission.Class, arrived);
+        PlacedRequest placed;
+        try
+        {
+            placed = await queue.AdmitAsync(admission, token => placer.TryAsync(task, token), legs.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !hangUp.IsCancellationRequested)
+        {
+            throw TooLate().ToException();
+        }
 
-        long turn = await turns.NextAsync(legs.Token).ConfigureAwait(false);
-        var facts = new PlacementRequest(plan.Generate.Answer.Model, plan.PromptTokens, plan.Generate.Sequences.Count, turn);
-        PlacementResult result = policy.Place(facts, recent.AddTo(view.Workers));
-        RequestPlacement placement = result.Placement ?? throw ApiError.Unavailable(result.Reason).ToException();
-        recent.Add(placement, facts);
-        LogPlaced(plan.Generate.RequestId, facts.Sequences, facts.PromptTokens, placement.Reason);
+        using RoomLease room = placed.Room;
+        RequestPlacement placement = placed.Placement;
+        PlacementHeader.Write(context, placement.Reason);
+        GatewayMetrics.Place(placement, placed.Facts);
+        LogPlaced(plan.Generate.RequestId, placed.Facts.Sequences, placed.Facts.PromptTokens, placement.Reason);
 
         WorkerInfo worker = placement.Decode.Info;
         GenerateRequest request = plan.Generate with
         {
             Answer = plan.Generate.Answer with { SystemFingerprint = $"fp_{Prefix(worker.ModelFingerprint)}" },
-            Local = placement.Prefill is null ? plan.Local : null,
+            Local = placement.Prefill is null ? plan.Local with { FetchEndpoint = placement.FetchFrom?.Info.GrpcEndpoint } : null,
         };
-        Task<DecodeOutcome> decode = decodeLeg.ForwardAsync(context, request, worker, requestId, legs.Token);
-        Task<PrefillFailure?> prefill = placement.Prefill is { } other
-            ? prefillLeg.RunAsync(plan, facts, other, worker, requestId, legs.Token)
-            : Task.FromResult<PrefillFailure?>(null);
+        Task<DecodeOutcome> decode = decodeLeg.ForwardAsync(context, request, worker, requestId, legs.Token, () => room.PrefillDone(worker.Id));
+        Task<PrefillFailure?> prefill = placement.Prefill is null
+            ? Task.FromResult<PrefillFailure?>(null)
+            : RunPrefillAsync(plan, placed, requestId, legs.Token);
 
         PrefillFailure? failure = null;
         try
@@ -73,17 +84,38 @@ internal sealed partial class RequestDispatcher(
         }
 
         DecodeOutcome outcome = await decode.ConfigureAwait(false);
+        if (outcome.FirstByte is { } first)
+        {
+            GatewayMetrics.Foreseen(placement, time.GetElapsedTime(arrived, first));
+        }
+
+        queue.Served(admission, outcome.Usage?.CompletionTokens ?? 0);
         await FinishPrefillAsync(context, prefill, outcome, legs).ConfigureAwait(false);
         if (outcome.Error is null)
         {
-            return;
+            return outcome.Usage;
         }
 
         hangUp.ThrowIfCancellationRequested();
-        ApiError error = failure?.Error
-            ?? (deadline.IsCancellationRequested ? ApiError.Timeout($"The request took longer than {options.RequestTimeout.TotalSeconds:0.###} s.") : outcome.Error);
+        ApiError error = failure?.Error ?? (deadline.IsCancellationRequested ? TooLate() : outcome.Error);
         LogFailed(plan.Generate.RequestId, error.Status, error.Message);
         await TellAsync(context, error, outcome.CanTell, hangUp).ConfigureAwait(false);
+        return outcome.Usage;
+    }
+
+    private ApiError TooLate() => ApiError.Timeout($"The request took longer than {options.RequestTimeout.TotalSeconds:0.###} s.");
+
+    private async Task<PrefillFailure?> RunPrefillAsync(RequestPlan plan, PlacedRequest placed, string requestId, CancellationToken cancellationToken)
+    {
+        RequestPlacement placement = placed.Placement;
+        try
+        {
+            return await prefillLeg.RunAsync(plan, placed, requestId, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            placed.Room.Release(placement.Prefill!.Info.Id);
+        }
     }
 
     private static async Task FinishPrefillAsync(HttpContext context, Task<PrefillFailure?> prefill, DecodeOutcome outcome, CancellationTokenSource legs)

@@ -40,7 +40,7 @@ internal sealed class RoomBook : BackgroundService
     public async ValueTask<IReadOnlyDictionary<string, ReservedRoom>> GetReservedAsync(CancellationToken cancellationToken)
     {
         (bool succeeded, IReadOnlyDictionary<string, ReservedRoom>? reserved) =
-            await _guard.TryAsync("read reservations", _state.Reservations.GetReservedAsync, cancellationToken).ConfigureAwait(false);
+            await _guard.TryAsync(_state.Reservations.GetReservedAsync, cancellationToken).ConfigureAwait(false);
         return succeeded ? reserved! : OwnReserved();
     }
 
@@ -53,8 +53,7 @@ internal sealed class RoomBook : BackgroundService
         ReserveResult result;
         try
         {
-            (succeeded, result) = await _guard.TryAsync(
-                "reserve", token => _state.Reservations.TryReserveAsync(reservation, Lifetime, token), cancellationToken).ConfigureAwait(false);
+            (succeeded, result) = await _guard.TryAsync(token => _state.Reservations.TryReserveAsync(reservation, Lifetime, token), cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -78,11 +77,11 @@ internal sealed class RoomBook : BackgroundService
     }
 
     internal void TellPrefillDone(string id, string workerId) =>
-        Tell("prefill done", token => _state.Reservations.PrefillDoneAsync(id, workerId, token));
+        Tell(token => _state.Reservations.PrefillDoneAsync(id, workerId, token));
 
     internal void TellReleased(string id, string workerId)
     {
-        Tell("release", token => _state.Reservations.ReleaseAsync(id, workerId, token));
+        Tell(token => _state.Reservations.ReleaseAsync(id, workerId, token));
         Released?.Invoke();
     }
 
@@ -106,7 +105,7 @@ internal sealed class RoomBook : BackgroundService
                 RoomReservation[] live = [.. _leases.Values.Select(lease => lease.Current).Where(reservation => reservation.Claims.Count > 0)];
                 if (live.Length > 0)
                 {
-                    await _guard.TryAsync("renew reservations", token => _state.Reservations.RenewAsync(live, Lifetime, token), stoppingToken).ConfigureAwait(false);
+                    await _guard.TryAsync(token => _state.Reservations.RenewAsync(live, Lifetime, token), stoppingToken).ConfigureAwait(false);
                 }
             }
         }
@@ -133,6 +132,8 @@ internal sealed class RoomBook : BackgroundService
                 ReservedRoom reserved = own.GetValueOrDefault(claim.WorkerId);
                 if (reserved.Blocks + claim.Blocks > claim.BlockLimit)
                 {
+                    // The attempt that got no answer may have been made.
+                    TellEnded(reservation.Id);
                     return (new ReserveResult(ReserveOutcome.Full, claim.WorkerId, reserved), null);
                 }
             }
@@ -157,17 +158,17 @@ internal sealed class RoomBook : BackgroundService
         return own;
     }
 
-    private void TellEnded(string id) => Tell("release", token => _state.Reservations.ReleaseAsync(id, token));
+    private void TellEnded(string id) => Tell(token => _state.Reservations.ReleaseAsync(id, token));
 
     // Nobody waits for it: what does not get through ends with the reservation's lifetime.
-    private void Tell(string what, Func<CancellationToken, ValueTask> operation) => _ = TellAsync(what, operation);
+    private void Tell(Func<CancellationToken, ValueTask> operation) => _ = TellAsync(operation);
 
-    private async Task TellAsync(string what, Func<CancellationToken, ValueTask> operation)
+    private async Task TellAsync(Func<CancellationToken, ValueTask> operation)
     {
         using var patience = new CancellationTokenSource(TellTimeout);
         try
         {
-            await _guard.TryAsync(what, operation, patience.Token).ConfigureAwait(false);
+            await _guard.TryAsync(operation, patience.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
