@@ -64,11 +64,15 @@ public sealed class LeastPredictedLoadPolicy : IPlacementPolicy
     {
         WorkerLoad load = worker.Load;
         bool predicts = load.Report > 0;
-        long output = predicts ? load.PredictedTokens : (load.Running + load.Waiting) * (long)AssumedOutput;
-        int blocks = Math.Max(load.PredictedBlocks, load.ReferencedBlocks);
-        long own = request.PromptTokens + (generates ? (long)request.Sequences * (predicts ? load.MedianOutput : AssumedOutput) : 0);
+        long each = predicts ? load.MedianOutput : AssumedOutput;
+        long reported = predicts ? load.PredictedTokens : (load.Running + load.Waiting) * each;
+
+        // Reports are old by some 100 ms; what is reserved is known at once.
+        long output = Math.Max(reported, worker.Reserved.Sequences * each);
+        long blocks = Math.Max(Math.Max(load.PredictedBlocks, load.ReferencedBlocks), worker.Reserved.Blocks);
+        long own = request.PromptTokens + (generates ? request.Sequences * each : 0);
         double capacity = (double)worker.Info.TotalBlocks * worker.Info.BlockSize;
-        return new Rating(blocks + (own / worker.Info.BlockSize) <= worker.Info.TotalBlocks, (load.WaitingTokens + output) / Math.Max(capacity, 1));
+        return new Rating(blocks + (own / worker.Info.BlockSize) <= worker.Info.TotalBlocks, (CostModel.QueuedTokens(worker) + output) / Math.Max(capacity, 1));
     }
 
     private readonly record struct Way(WorkerSnapshot? Prefill, WorkerSnapshot Decode, Rating Rating);
