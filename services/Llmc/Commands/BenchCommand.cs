@@ -12,5 +12,6 @@ internal static class BenchCommand
         BenchInterferenceCommand.Create(),
         BenchPrefixCommand.Create(),
         BenchLengthsCommand.Create(),
+        BenchDirectoryCommand.Create(),
     };
 }
