@@ -1,3 +1,5 @@
+using LlmCluster.Gateway.Access;
+using LlmCluster.Gateway.Admission;
 using LlmCluster.Gateway.Placement;
 using Microsoft.Extensions.Configuration;
 
@@ -51,6 +53,20 @@ public sealed record GatewayOptions
     /// <summary>Most sequences in one request: prompts times choices.</summary>
     public int MaxSequences { get; init; } = 256;
 
+    /// <summary>API keys; with none here nor in <see cref="KeysFile"/>, everyone may ask.</summary>
+    public IReadOnlyList<KeyOptions> Keys { get; init; } = [];
+
+    /// <summary>Classes of requests by name; <c>default</c> is always there.</summary>
+    public IReadOnlyDictionary<string, ClassOptions> Classes { get; init; } = new Dictionary<string, ClassOptions>();
+
+    /// <summary>
+    /// JSON file with more <c>Keys</c> and <c>Classes</c>; its classes replace those of the same name here. It is read again when it changes.
+    /// </summary>
+    public string? KeysFile { get; init; }
+
+    /// <summary>How the gateway's queue is fair.</summary>
+    public AdmissionOptions Admission { get; init; } = new();
+
     /// <summary>The name that clients ask for.</summary>
     public string ServedModelName => ModelName is { Length: > 0 } name
         ? name
@@ -64,7 +80,9 @@ public sealed record GatewayOptions
         GatewayOptions options;
         try
         {
-            options = configuration.GetSection(Section).Get<GatewayOptions>() ?? new GatewayOptions();
+            IConfigurationSection section = configuration.GetSection(Section);
+            AccessOptions access = AccessReader.Read(section, $"{Section}:");
+            options = (section.Get<GatewayOptions>() ?? new GatewayOptions()) with { Keys = access.Keys, Classes = access.Classes };
         }
         catch (InvalidOperationException e)
         {
@@ -95,6 +113,8 @@ public sealed record GatewayOptions
         Require(PrefillAttempts is >= 1 and <= 100, nameof(PrefillAttempts), PrefillAttempts, "1 to 100");
         Require(MaxChoices is >= 1 and <= 1024, nameof(MaxChoices), MaxChoices, "1 to 1024");
         Require(MaxSequences is >= 1 and <= 4096, nameof(MaxSequences), MaxSequences, "1 to 4096");
+        Admission.Validate();
+        AccessRules.Validate(this);
     }
 
     private static void RequireTime(TimeSpan value, string key) =>

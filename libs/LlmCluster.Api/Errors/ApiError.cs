@@ -8,6 +8,9 @@ namespace LlmCluster.Api.Errors;
 /// <param name="Code">Machine-readable reason; or none.</param>
 public sealed record ApiError(int Status, string Message, string Type, string? Param = null, string? Code = null)
 {
+    /// <summary>After what time the same request may succeed; sent as <c>Retry-After</c>, in whole seconds, rounded up. Null where that is not known.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>A request that is wrong in itself: 400.</summary>
     public static ApiError Invalid(string message, string? param = null, string? code = null) =>
         new(400, message, ApiErrorTypes.InvalidRequest, param, code);
@@ -24,6 +27,16 @@ public sealed record ApiError(int Status, string Message, string Type, string? P
     /// <summary>A body that is compressed: 415.</summary>
     public static ApiError UnsupportedEncoding(string encoding) =>
         new(415, $"The request body has content encoding '{encoding}'; send it uncompressed.", ApiErrorTypes.InvalidRequest, null, ApiErrorCodes.UnsupportedEncoding);
+
+    /// <summary>A request without an API key, or with one that is not known: 401.</summary>
+    public static ApiError Unauthorized(string message) => new(401, message, ApiErrorTypes.InvalidRequest, null, ApiErrorCodes.InvalidApiKey);
+
+    /// <summary>More than the caller may ask for now, or than can be served now as its class is promised: 429.</summary>
+    /// <param name="message">Names the limit, what was asked for, and when to try again.</param>
+    /// <param name="type">What there was too much of.</param>
+    /// <param name="code">The reason.</param>
+    /// <param name="retryAfter">When to try again.</param>
+    public static ApiError TooMany(string message, string type, string code, TimeSpan retryAfter) => new(429, message, type, null, code) { RetryAfter = retryAfter };
 
     /// <summary>A model that is not served: 404.</summary>
     public static ApiError ModelNotFound(string model, string served) =>

@@ -8,6 +8,15 @@ public static class ApiErrorTypes
 
     /// <summary>The cluster could not serve the request.</summary>
     public const string Server = "server_error";
+
+    /// <summary>The caller made too many requests.</summary>
+    public const string Requests = "requests";
+
+    /// <summary>The caller asked for too many tokens.</summary>
+    public const string Tokens = "tokens";
+
+    /// <summary>The caller's budget is used up.</summary>
+    public const string InsufficientQuota = "insufficient_quota";
 }
 
 /// <summary>Values of <c>error.code</c>.</summary>
@@ -60,6 +69,27 @@ public static class ApiErrorCodes
 
     /// <summary>The chat template refused the messages.</summary>
     public const string ChatTemplate = "chat_template_error";
+
+    /// <summary>The API key is missing or not known.</summary>
+    public const string InvalidApiKey = "invalid_api_key";
+
+    /// <summary>A limit of requests or tokens in a minute is reached.</summary>
+    public const string RateLimitExceeded = "rate_limit_exceeded";
+
+    /// <summary>A budget is used up.</summary>
+    public const string InsufficientQuota = "insufficient_quota";
+
+    /// <summary>The request asks for more than a limit ever allows.</summary>
+    public const string AboveLimit = "request_above_limit";
+
+    /// <summary>The request would be served later than its class is promised.</summary>
+    public const string SloUnattainable = "slo_unattainable";
+
+    /// <summary>As many requests wait as may.</summary>
+    public const string QueueFull = "queue_full";
+
+    /// <summary>The request waited in the gateway for as long as it may.</summary>
+    public const string QueueTimeout = "queue_timeout";
 
     /// <summary>No room now.</summary>
     public const string Overloaded = "overloaded";

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using LlmCluster.Api.Responses;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,7 @@ namespace LlmCluster.Api.Errors;
 public static class ApiErrorWriter
 {
     /// <summary>Seconds after which a client may try again when there was no room or no worker.</summary>
-    private const string RetryAfterSeconds = "1";
+    private static readonly TimeSpan UsualRetryAfter = TimeSpan.FromSeconds(1);
 
     /// <summary>The error as UTF-8 JSON.</summary>
     public static byte[] ToJson(ApiError error)
@@ -37,13 +38,21 @@ public static class ApiErrorWriter
         response.StatusCode = error.Status;
         response.ContentType = ApiJson.ContentType;
         response.ContentLength = body.Length;
-        if (error.Status == StatusCodes.Status503ServiceUnavailable)
+        if ((error.RetryAfter ?? (error.Status == StatusCodes.Status503ServiceUnavailable ? UsualRetryAfter : null)) is { } wait)
         {
-            response.Headers.RetryAfter = RetryAfterSeconds;
+            response.Headers.RetryAfter = RetryAfterSeconds(wait);
+        }
+
+        if (error.Status == StatusCodes.Status401Unauthorized)
+        {
+            response.Headers.WWWAuthenticate = "Bearer";
         }
 
         await response.Body.WriteAsync(body, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>A wait as the header has it: whole seconds, rounded up, at least one.</summary>
+    public static string RetryAfterSeconds(TimeSpan wait) => Math.Max(Math.Ceiling(wait.TotalSeconds), 1).ToString("0", CultureInfo.InvariantCulture);
 
     /// <summary>The error as one server-sent event, for a stream that has begun.</summary>
     public static byte[] ToEvent(ApiError error) => [.. "data: "u8, .. ToJson(error), .. "\n\n"u8];

@@ -6,6 +6,9 @@ namespace LlmCluster.Api.Requests;
 /// <summary>What completion and chat requests have in common. A value that is null was not given.</summary>
 public sealed record GenerationParameters
 {
+    /// <summary>Priorities lie between minus this and this.</summary>
+    public const int MostPriority = 100;
+
     /// <summary>Name of the model.</summary>
     public required string Model { get; init; }
 
@@ -73,7 +76,7 @@ public sealed record GenerationParameters
     public string CacheSalt { get; init; } = "";
 
     /// <summary>Less is sooner, where workers order their queues by it.</summary>
-    public int Priority { get; init; }
+    public int? Priority { get; init; }
 
     /// <summary>The client's name for its user.</summary>
     public string User { get; init; } = "";

@@ -7,8 +7,6 @@ namespace LlmCluster.Api.Requests;
 /// <summary>Reads the fields that completion and chat requests share. Log probabilities differ and are read by each.</summary>
 internal static class GenerationParametersReader
 {
-    private const int MostPriority = 100;
-
     public static GenerationParameters Read(RequestField request, RequestLimits limits, bool addSpecialTokens)
     {
         int choices = Optional(request["n"], 1, f => f.Int32(1, limits.MaxChoices));
@@ -38,7 +36,7 @@ internal static class GenerationParametersReader
             AddSpecialTokens = Optional(request["add_special_tokens"], addSpecialTokens, f => f.Boolean()),
             ReturnTokenIds = Optional(request["return_token_ids"], false, f => f.Boolean()),
             CacheSalt = ReadCacheSalt(request["cache_salt"]),
-            Priority = Optional(request["priority"], 0, f => f.Int32(-MostPriority, MostPriority)),
+            Priority = Nullable(request["priority"], f => f.Int32(-GenerationParameters.MostPriority, GenerationParameters.MostPriority)),
             User = Optional(request["user"], "", f => f.String()),
             Stream = stream,
             IncludeUsage = ReadIncludeUsage(request["stream_options"], stream),

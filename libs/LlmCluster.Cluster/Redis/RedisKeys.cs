@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace LlmCluster.Cluster.Redis;
@@ -32,6 +33,10 @@ internal sealed class RedisKeys(string keyPrefix)
         $"{_tag}:reservations",
         $"{_tag}:reservation-ends",
     ];
+
+    /// <summary>All that the directory's blocks are kept in; 65,536 keys.</summary>
+    public IEnumerable<RedisKey> Buckets() =>
+        Enumerable.Range(0, 65_536).Select(bucket => (RedisKey)(byte[])[.. Encoding.UTF8.GetBytes($"{_tag}:b:"), (byte)(bucket >> 8), (byte)bucket]);
 
     /// <summary>A counter that gateways share.</summary>
     public RedisKey Counter(string name) => $"{_tag}:counter:{name}";

@@ -1,6 +1,7 @@
 using LlmCluster.Api.Errors;
 using LlmCluster.Api.Generate;
 using LlmCluster.Api.Requests;
+using LlmCluster.Gateway.Access;
 using LlmCluster.Gateway.Dispatch;
 using LlmCluster.Gateway.Models;
 
@@ -8,7 +9,7 @@ namespace LlmCluster.Gateway.Api;
 
 /// <summary><c>/v1/completions</c> and <c>/v1/chat/completions</c>.</summary>
 internal sealed class GenerationEndpoints(
-    ServedModel model, RequestLimits limits, PromptEncoder encoder, ModelFacts facts, RequestDispatcher dispatcher, GatewayOptions options, TimeProvider time)
+    ServedModel model, RequestLimits limits, PromptEncoder encoder, ModelFacts facts, RequestDispatcher dispatcher, AccountCharges charges, GatewayOptions options, TimeProvider time)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -36,10 +37,26 @@ internal sealed class GenerationEndpoints(
         await RunAsync(context, AnswerKind.Chat, request.Parameters, [prompt], contextLength, request.Prompt.Tools is not null).ConfigureAwait(false);
     }
 
-    private Task RunAsync(HttpContext context, AnswerKind kind, GenerationParameters parameters, int[][] prompts, int contextLength, bool offersTools)
+    private async Task RunAsync(HttpContext context, AnswerKind kind, GenerationParameters parameters, int[][] prompts, int contextLength, bool offersTools)
     {
-        RequestPlan plan = RequestPlan.Create(kind, parameters, prompts, model, contextLength, time.GetUtcNow(), offersTools);
-        return dispatcher.RunAsync(context, plan, RequestIds.Get(context));
+        RequestPlan plan = RequestPlan.Create(kind, parameters, prompts, model, contextLength, time.GetUtcNow(), Caller.Of(context), offersTools);
+        AccountCharge charge = await charges.ChargeAsync(context.Response, plan.Caller, plan.PromptTokens, plan.MaxOutputTokens, context.RequestAborted).ConfigureAwait(false);
+        long? used = 0;
+        try
+        {
+            await dispatcher.RunAsync(context, plan, RequestIds.Get(context)).ConfigureAwait(false);
+            used = context.Response.StatusCode == StatusCodes.Status200OK ? null : 0;
+        }
+        catch
+        {
+            // Nothing is charged for a failure without an answer; what began as one stays charged whole, and the prompt of a client that hung up.
+            used = context.Response.HasStarted ? null : context.RequestAborted.IsCancellationRequested ? plan.PromptTokens : 0;
+            throw;
+        }
+        finally
+        {
+            await charge.SettleAsync(used).ConfigureAwait(false);
+        }
     }
 
     private void CheckModel(string name)

@@ -1,10 +1,13 @@
 using LlmCluster.Api.Requests;
 using LlmCluster.Cluster;
+using LlmCluster.Gateway.Access;
+using LlmCluster.Gateway.Admission;
 using LlmCluster.Gateway.Api;
 using LlmCluster.Gateway.Dispatch;
 using LlmCluster.Gateway.Models;
 using LlmCluster.Gateway.Placement;
 using LlmCluster.Gateway.Proxy;
+using LlmCluster.Gateway.Resilience;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace LlmCluster.Gateway.Hosting;
@@ -29,6 +32,16 @@ internal static class GatewayServices
         services.AddSingleton(p => new ClusterView(state, logger: p.GetRequiredService<ILogger<ClusterView>>()));
         services.AddHostedService(p => p.GetRequiredService<ClusterView>());
 
+        services.AddSingleton<AccessRules>();
+        services.AddHostedService(p => p.GetRequiredService<AccessRules>());
+        services.AddSingleton<StateHealth>();
+        services.AddSingleton(p => new OwnState(p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(p => new SharedAccounts(state.Accounts, p.GetRequiredService<OwnState>().Accounts, p.GetRequiredService<StateHealth>()));
+        services.AddSingleton<AccountCharges>();
+        services.AddSingleton(options.Admission);
+        services.AddSingleton(p => new FairShares(state.Accounts, p.GetRequiredService<StateHealth>(), p.GetRequiredService<ILogger<FairShares>>()));
+        services.AddSingleton<AdmissionQueue>();
+
         services.AddHttpForwarder();
         services.AddSingleton(PlacementPolicies.Create(options.Placement));
         services.AddSingleton<RecentPlacements>();
@@ -51,6 +64,7 @@ internal static class GatewayServices
     {
         app.UseMiddleware<RequestLogging>();
         app.UseMiddleware<ErrorResponses>();
+        app.UseMiddleware<Authentication>();
         app.UseRouting();
         app.Services.GetRequiredService<GenerationEndpoints>().Map(app);
         app.Services.GetRequiredService<ModelEndpoints>().Map(app);

@@ -13,5 +13,6 @@ internal static class BenchCommand
         BenchPrefixCommand.Create(),
         BenchLengthsCommand.Create(),
         BenchRoutingCommand.Create(),
+        BenchDirectoryCommand.Create(),
     };
 }

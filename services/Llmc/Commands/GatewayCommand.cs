@@ -20,6 +20,7 @@ internal static class GatewayCommand
         settings.Add<string?>("--model", "Gateway:ModelPath", "Folder of the model's tokenizer and config files; its weights are not needed.", "DIR");
         settings.Add<string?>("--served-model-name", "Gateway:ModelName", "Name that clients ask for. [default: the folder's name]", "NAME");
         GatewaySettings.AddPlacement(settings);
+        GatewaySettings.AddKeys(settings);
         var host = new Option<string?>("--host") { Description = $"Address to listen on; * is all. [default: {DefaultHost}]", HelpName = "ADDRESS" };
         var port = new Option<int?>("--port") { Description = $"Port to listen on; 0 takes a free one. [default: {DefaultPort}]", HelpName = "PORT" };
         ServiceOptions.RequirePort(port);

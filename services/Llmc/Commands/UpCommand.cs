@@ -65,6 +65,7 @@ internal sealed class UpCommand
             "--affinity", WorkerSettings.AffinityKey, "Processors, such as 0-7, that are shared out among the workers, whose threads are tied to one each. [default: the system chooses]", "LIST");
         WorkerSettings.AddMemory(_settings);
         GatewaySettings.AddPlacement(_settings);
+        GatewaySettings.AddKeys(_settings);
         _settings.AddShared("warning");
     }
 

@@ -1,5 +1,6 @@
 using LlmCluster.Api.Generate;
 using LlmCluster.Api.Requests;
+using LlmCluster.Gateway.Access;
 using LlmCluster.Gateway.Dispatch;
 using LlmCluster.Gateway.Models;
 using LlmCluster.Inference.Models;
@@ -13,6 +14,7 @@ namespace LlmCluster.Tests.Unit.Gateway;
 public sealed class RequestPlanTests
 {
     private static readonly GenerationParameters Parameters = new() { Model = "m" };
+    private static readonly Caller Anonymous = new(new ServiceClass(ServiceClass.Default, new ClassOptions()));
 
     [Fact]
     public void Makes_a_sequence_for_each_choice_of_each_prompt()
@@ -68,10 +70,32 @@ public sealed class RequestPlanTests
     [InlineData(AnswerKind.Chat, true, 3)]
     public void Tells_workers_what_is_asked_for(AnswerKind kind, bool tools, int expected)
     {
-        LocalGeneration local = RequestPlan.Create(kind, Parameters with { User = "u", CacheSalt = "s" }, [[1]], NewModel(), 100, default, tools).Local;
+        LocalGeneration local = RequestPlan.Create(kind, Parameters with { User = "u", CacheSalt = "s" }, [[1]], NewModel(), 100, default, Anonymous, tools).Local;
         Assert.Equal((expected, "u"), ((int)local.Kind, local.Tenant));
         Assert.Equal((expected, "u"), ((int)local.ToGeneration("r", new GenerateSequence(0, 0, 0, 5)).Kind, local.ToGeneration("r", new GenerateSequence(0, 0, 0, 5)).Tenant));
         Assert.Equal("", Create(kind, Parameters, [1]).Local.Tenant);
+    }
+
+    [Fact]
+    public void A_key_decides_whose_request_it_is_and_how_soon_it_comes_at_best()
+    {
+        var caller = new Caller(new ServiceClass("batch", new ClassOptions { Priority = 5 })) { Tenant = "acme" };
+        LocalGeneration Local(GenerationParameters p) =>
+            RequestPlan.Create(AnswerKind.Chat, p, [[1]], NewModel(), 100, default, caller).Local;
+
+        Assert.Equal([5, 5, 9], new int?[] { null, -3, 9 }.Select(priority => Local(Parameters with { Priority = priority }).Priority));
+        Assert.Equal("acme", Local(Parameters with { User = "other" }).Tenant);
+
+        // The lengths keep a tenant's name from being read as another one's and a salt.
+        Assert.Equal(["4:acme|", "4:acme|s"], new[] { "", "s" }.Select(salt => Local(Parameters with { CacheSalt = salt }).CacheSalt));
+        Assert.Equal((-3, "s"), (RequestPlan.Create(AnswerKind.Chat, Parameters with { Priority = -3, CacheSalt = "s" }, [[1]], NewModel(), 100, default, Anonymous).Local is var l ? (l.Priority, l.CacheSalt) : default));
+    }
+
+    [Fact]
+    public void Foresees_the_most_tokens_of_all_answers()
+    {
+        Assert.Equal((4, 2 * (97 + 99)), (Create(AnswerKind.Chat, Parameters with { Choices = 2 }, [1, 2, 3], [4]) is var plan ? (plan.PromptTokens, plan.MaxOutputTokens) : default));
+        Assert.Equal(16, Create(AnswerKind.Completion, Parameters, [1]).MaxOutputTokens);
     }
 
     [Fact]
@@ -133,7 +157,7 @@ public sealed class RequestPlanTests
     }
 
     private static RequestPlan Create(AnswerKind kind, GenerationParameters parameters, params int[][] prompts) =>
-        RequestPlan.Create(kind, parameters, prompts, NewModel(), contextLength: 100, DateTimeOffset.UnixEpoch);
+        RequestPlan.Create(kind, parameters, prompts, NewModel(), contextLength: 100, DateTimeOffset.UnixEpoch, Anonymous);
 
     private static ServedModel NewModel()
     {

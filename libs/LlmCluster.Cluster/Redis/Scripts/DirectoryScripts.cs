@@ -57,7 +57,7 @@ internal static class DirectoryScripts
             end
             redis.call('SET', swept, string.format('%.0f', position))
             for slot, since in pairs(died) do
-                local left = redis.call('HINCRBY', entries, slot, -(dropped[slot] or 0))
+                local left = redis.call('HINCRBY', entries, slot, string.format('%d', -(dropped[slot] or 0)))
                 if left <= 0 or position - since >= 65536 then
                     redis.call('HDEL', entries, slot)
                     redis.call('HDEL', dead, slot)
