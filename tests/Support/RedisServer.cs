@@ -92,6 +92,18 @@ public sealed class RedisServer : IAsyncDisposable
         return LaunchAsync();
     }
 
+    /// <summary>Runs a command with <c>redis-cli</c>, against a server without password and TLS, and returns the lines of its answer.</summary>
+    public async Task<IReadOnlyList<string>> RunAsync(params string[] command)
+    {
+        await using var cli = new TestProcess("redis-cli", ["-p", $"{Port}", .. command], _directory.Path);
+        if (await cli.WaitForExitAsync() != 0)
+        {
+            throw new InvalidOperationException(cli.Describe("failed"));
+        }
+
+        return [.. cli.Lines.Where(line => line.Length > 0)];
+    }
+
     /// <summary>Stops the server from answering, with its connections open, until <see cref="Thaw"/>.</summary>
     public void Freeze() => Process.Freeze();
 

@@ -7,51 +7,47 @@ namespace LlmCluster.Cluster.InMemory;
 /// <summary>The cluster's state within one process, shared by whoever holds this object.</summary>
 public sealed class InMemoryClusterState : IClusterState
 {
-    private readonly Lock _lock = new();
-    private readonly SortedDictionary<string, Member> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _counters = new(StringComparer.Ordinal);
     private readonly ChangeSignal _changes = new();
-    private readonly TimeProvider _time;
+    private readonly InMemoryMembers _members;
+    private readonly InMemoryPrefixDirectory _directory;
+    private readonly InMemoryReservations _reservations;
+    private readonly InMemoryAccounts _accounts;
     private readonly ITimer _expiry;
-    private bool _disposed;
 
     /// <summary>Makes an empty cluster.</summary>
     /// <param name="time">The clock that leases run by; the system's by default.</param>
     public InMemoryClusterState(TimeProvider? time = null)
     {
-        _time = time ?? TimeProvider.System;
-        _expiry = _time.CreateTimer(_ => OnExpiry(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        time ??= TimeProvider.System;
+        _members = new InMemoryMembers(time, _changes.Notify);
+        _directory = new InMemoryPrefixDirectory(_members);
+        _reservations = new InMemoryReservations(_members);
+        _accounts = new InMemoryAccounts(_members, time);
+        _expiry = time.CreateTimer(_ => OnExpiry(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <inheritdoc/>
-    public IPrefixDirectory Directory => throw new NotImplementedException();
+    public IPrefixDirectory Directory => _directory;
 
     /// <inheritdoc/>
-    public IReservations Reservations => throw new NotImplementedException();
+    public IReservations Reservations => _reservations;
 
     /// <inheritdoc/>
-    public IAccounts Accounts => throw new NotImplementedException();
+    public IAccounts Accounts => _accounts;
 
     /// <inheritdoc/>
     public ValueTask HeartbeatAsync(WorkerSnapshot worker, TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        Heartbeats.Check(worker, lease);
+        ArgumentNullException.ThrowIfNull(worker);
+        Checks.Name(worker.Info.Id);
+        Checks.Lifetime(lease);
         cancellationToken.ThrowIfCancellationRequested();
-        bool changed;
-        lock (_lock)
+        lock (_members.Lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            changed = RemoveExpired();
-            changed |= !_members.TryGetValue(worker.Info.Id, out Member? known)
-                || known.Worker.Status != worker.Status
-                || known.Worker.Info != worker.Info;
-            _members[worker.Info.Id] = new Member(worker, _time.GetTimestamp(), lease);
+            _members.Refresh();
+            _members.Renew(worker, lease);
             Schedule();
-        }
-
-        if (changed)
-        {
-            _changes.Notify();
         }
 
         return ValueTask.CompletedTask;
@@ -60,18 +56,12 @@ public sealed class InMemoryClusterState : IClusterState
     /// <inheritdoc/>
     public ValueTask LeaveAsync(string workerId, CancellationToken cancellationToken = default)
     {
-        Heartbeats.CheckName(workerId);
+        Checks.Name(workerId);
         cancellationToken.ThrowIfCancellationRequested();
-        bool changed;
-        lock (_lock)
+        lock (_members.Lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            changed = _members.Remove(workerId);
-        }
-
-        if (changed)
-        {
-            _changes.Notify();
+            _members.Refresh();
+            _members.Remove(workerId);
         }
 
         return ValueTask.CompletedTask;
@@ -81,21 +71,13 @@ public sealed class InMemoryClusterState : IClusterState
     public ValueTask<IReadOnlyList<WorkerSnapshot>> GetWorkersAsync(CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        IReadOnlyList<WorkerSnapshot> workers;
-        bool changed;
-        lock (_lock)
+        lock (_members.Lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            changed = RemoveExpired();
-            workers = [.. _members.Values.Select(member => member.Worker)];
+            _members.Refresh();
+            IReadOnlyDictionary<string, ReservedRoom> reserved = _reservations.Sum();
+            return ValueTask.FromResult<IReadOnlyList<WorkerSnapshot>>(
+                [.. _members.Workers.Select(worker => worker with { Reserved = reserved.GetValueOrDefault(worker.Info.Id) })]);
         }
-
-        if (changed)
-        {
-            _changes.Notify();
-        }
-
-        return ValueTask.FromResult(workers);
     }
 
     /// <inheritdoc/>
@@ -105,11 +87,11 @@ public sealed class InMemoryClusterState : IClusterState
     /// <inheritdoc/>
     public ValueTask<long> NextAsync(string counter, CancellationToken cancellationToken = default)
     {
-        Heartbeats.CheckName(counter);
+        Checks.Name(counter);
         cancellationToken.ThrowIfCancellationRequested();
-        lock (_lock)
+        lock (_members.Lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            _members.Refresh();
             long value = _counters.GetValueOrDefault(counter) + 1;
             _counters[counter] = value;
             return ValueTask.FromResult(value);
@@ -119,9 +101,9 @@ public sealed class InMemoryClusterState : IClusterState
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        lock (_lock)
+        lock (_members.Lock)
         {
-            _disposed = true;
+            _members.Close();
         }
 
         _changes.Close();
@@ -130,55 +112,30 @@ public sealed class InMemoryClusterState : IClusterState
 
     private void OnExpiry()
     {
-        bool changed;
-        lock (_lock)
+        try
         {
-            if (_disposed)
+            lock (_members.Lock)
             {
-                return;
-            }
-
-            changed = RemoveExpired();
-            Schedule();
-        }
-
-        if (changed)
-        {
-            _changes.Notify();
-        }
-    }
-
-    private bool RemoveExpired()
-    {
-        List<string>? expired = null;
-        foreach ((string id, Member member) in _members)
-        {
-            if (Remaining(member) <= TimeSpan.Zero)
-            {
-                (expired ??= []).Add(id);
+                _members.Refresh();
+                Schedule();
             }
         }
-
-        expired?.ForEach(id => _members.Remove(id));
-        return expired is not null;
+        catch (ObjectDisposedException)
+        {
+            // The timer fired while the state was disposed of.
+        }
     }
 
     private void Schedule()
     {
-        if (_members.Count == 0)
+        if (_members.NextEnd is not { } end)
         {
             _expiry.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             return;
         }
 
-        TimeSpan next = _members.Values.Min(Remaining);
-
         // Timers count whole milliseconds: one more, so that it doesn't fire before the lease has run out.
-        TimeSpan due = (next > TimeSpan.Zero ? next : TimeSpan.Zero) + TimeSpan.FromMilliseconds(1);
-        _expiry.Change(due, Timeout.InfiniteTimeSpan);
+        TimeSpan next = end - _members.Now;
+        _expiry.Change((next > TimeSpan.Zero ? next : TimeSpan.Zero) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
     }
-
-    private TimeSpan Remaining(Member member) => member.Lease - _time.GetElapsedTime(member.Renewed);
-
-    private sealed record Member(WorkerSnapshot Worker, long Renewed, TimeSpan Lease);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmCluster.Cluster.Accounts;
 using LlmCluster.Cluster.Directory;
+using LlmCluster.Cluster.Redis.Scripts;
 using LlmCluster.Cluster.Reservations;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -14,10 +15,14 @@ namespace LlmCluster.Cluster.Redis;
 /// </summary>
 public sealed partial class RedisClusterState : IClusterState
 {
+    /// <summary>Membership, load, and three numbers of what is reserved.</summary>
+    private const int FieldsOfWorker = 5;
+
     private readonly RedisConnection _connection;
+    private readonly RedisScriptRunner _scripts;
+    private readonly RedisKeys _names;
     private readonly RedisKey[] _keys;
     private readonly string _prefix;
-    private readonly string _channel;
     private readonly ChangeSignal _changes = new();
     private readonly ITimer _timer;
     private readonly ILogger _logger;
@@ -27,10 +32,13 @@ public sealed partial class RedisClusterState : IClusterState
         _connection = connection;
         _logger = logger;
 
-        // The braces make Redis Cluster keep all keys on one node, where one script can see them.
-        _prefix = $"{{{options.KeyPrefix}}}";
-        _channel = $"{_prefix}:changed";
-        _keys = [$"{_prefix}:workers", $"{_prefix}:loads", $"{_prefix}:leases"];
+        _prefix = options.KeyPrefix;
+        _scripts = new RedisScriptRunner(connection);
+        _names = new RedisKeys(options.KeyPrefix);
+        _keys = _names.Workers();
+        Directory = new RedisPrefixDirectory(_scripts, _names);
+        Reservations = new RedisReservations(_scripts, _names);
+        Accounts = new RedisAccounts(_scripts, _names);
         _connection.Restored += _changes.Notify;
         _timer = TimeProvider.System.CreateTimer(
             _ => _changes.Notify(), null, options.WatchInterval, options.WatchInterval);
@@ -51,7 +59,7 @@ public sealed partial class RedisClusterState : IClusterState
         var state = new RedisClusterState(connection, options, logger);
         try
         {
-            await connection.SubscribeAsync(state._channel, state._changes.Notify, cancellationToken).ConfigureAwait(false);
+            await connection.SubscribeAsync(state._names.Changed, state._changes.Notify, cancellationToken).ConfigureAwait(false);
             return state;
         }
         catch
@@ -62,47 +70,49 @@ public sealed partial class RedisClusterState : IClusterState
     }
 
     /// <inheritdoc/>
-    public IPrefixDirectory Directory => throw new NotImplementedException();
+    public IPrefixDirectory Directory { get; }
 
     /// <inheritdoc/>
-    public IReservations Reservations => throw new NotImplementedException();
+    public IReservations Reservations { get; }
 
     /// <inheritdoc/>
-    public IAccounts Accounts => throw new NotImplementedException();
+    public IAccounts Accounts { get; }
 
     /// <inheritdoc/>
     public async ValueTask HeartbeatAsync(WorkerSnapshot worker, TimeSpan lease, CancellationToken cancellationToken = default)
     {
-        Heartbeats.Check(worker, lease);
+        ArgumentNullException.ThrowIfNull(worker);
+        Checks.Name(worker.Info.Id);
+        Checks.Lifetime(lease);
         byte[] membership = JsonSerializer.SerializeToUtf8Bytes(
             new Membership(worker.Info, worker.Status), WorkerJson.Default.Membership);
         byte[] load = JsonSerializer.SerializeToUtf8Bytes(worker.Load, WorkerJson.Default.WorkerLoad);
-        await RunScriptAsync(
+        await _scripts.RunAsync(
             "heartbeat",
-            RedisScripts.Heartbeat,
-            [worker.Info.Id, membership, load, (long)lease.TotalMilliseconds, _channel],
+            MembershipScripts.Heartbeat,
+            _keys,
+            [worker.Info.Id, membership, load, (long)lease.TotalMilliseconds, worker.Status == WorkerStatus.Draining],
             cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async ValueTask LeaveAsync(string workerId, CancellationToken cancellationToken = default)
     {
-        Heartbeats.CheckName(workerId);
-        await RunScriptAsync("leave", RedisScripts.Leave, [workerId, _channel], cancellationToken).ConfigureAwait(false);
+        Checks.Name(workerId);
+        await _scripts.RunAsync("leave", MembershipScripts.Leave, _keys, [workerId], cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<WorkerSnapshot>> GetWorkersAsync(CancellationToken cancellationToken = default)
     {
-        RedisResult result = await RunScriptAsync("read workers", RedisScripts.Read, [_channel], cancellationToken)
-            .ConfigureAwait(false);
+        RedisResult result = await _scripts.RunAsync("read workers", MembershipScripts.Read, _keys, [], cancellationToken).ConfigureAwait(false);
         var values = (RedisValue[])result!;
-        var workers = new List<WorkerSnapshot>(values.Length / 2);
-        for (int i = 0; i + 1 < values.Length; i += 2)
+        var workers = new List<WorkerSnapshot>(values.Length / FieldsOfWorker);
+        for (int i = 0; i < values.Length; i += FieldsOfWorker)
         {
             if (Parse(values[i]!, values[i + 1]!) is { } worker)
             {
-                workers.Add(worker);
+                workers.Add(worker with { Reserved = RedisReservations.Room(values, i + 2) });
             }
         }
 
@@ -117,8 +127,8 @@ public sealed partial class RedisClusterState : IClusterState
     /// <inheritdoc/>
     public async ValueTask<long> NextAsync(string counter, CancellationToken cancellationToken = default)
     {
-        Heartbeats.CheckName(counter);
-        RedisKey key = $"{_prefix}:counter:{counter}";
+        Checks.Name(counter);
+        RedisKey key = _names.Counter(counter);
         return await _connection.RunAsync("count", database => database.StringIncrementAsync(key), cancellationToken)
             .ConfigureAwait(false);
     }
@@ -151,25 +161,6 @@ public sealed partial class RedisClusterState : IClusterState
             throw new ArgumentException($"Redis option {name} is {value}; it must be between one millisecond and one hour.");
         }
     }
-
-    private Task<RedisResult> RunScriptAsync(
-        string what, string script, RedisValue[] arguments, CancellationToken cancellationToken) =>
-        _connection.RunAsync(
-            what,
-            async database =>
-            {
-                try
-                {
-                    return await database.ScriptEvaluateAsync(script, _keys, arguments).ConfigureAwait(false);
-                }
-                catch (RedisServerException exception) when (exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
-                {
-                    // A restarted Redis has forgotten the script that the client believes it knows: send its text.
-                    return await database.ScriptEvaluateAsync(script, _keys, arguments, CommandFlags.NoScriptCache)
-                        .ConfigureAwait(false);
-                }
-            },
-            cancellationToken);
 
     private WorkerSnapshot? Parse(byte[] membership, byte[] load)
     {

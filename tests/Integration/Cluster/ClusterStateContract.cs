@@ -6,27 +6,8 @@ using static LlmCluster.Tests.Integration.Cluster.SampleWorkers;
 namespace LlmCluster.Tests.Integration.Cluster;
 
 /// <summary>What every <see cref="IClusterState"/> must do, seen through two connections to one cluster.</summary>
-public abstract class ClusterStateContract : IAsyncLifetime
+public abstract class ClusterStateContract : StateContract
 {
-    private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
-
-    protected IClusterState First { get; private set; } = null!;
-
-    protected IClusterState Second { get; private set; } = null!;
-
-    public virtual async ValueTask InitializeAsync()
-    {
-        (First, Second) = await ConnectAsync();
-    }
-
-    public virtual async ValueTask DisposeAsync()
-    {
-        await First.DisposeAsync();
-        await Second.DisposeAsync();
-        GC.SuppressFinalize(this);
-    }
-
     [Fact]
     public async Task AnEmptyClusterHasNoWorkers() => Assert.Empty(await First.GetWorkersAsync());
 
@@ -269,7 +250,4 @@ public abstract class ClusterStateContract : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await First.HeartbeatAsync(Snapshot("w"), Long, cancelled));
         Assert.Empty(await First.GetWorkersAsync());
     }
-
-    /// <summary>Two connections to a new, empty cluster.</summary>
-    protected abstract ValueTask<(IClusterState First, IClusterState Second)> ConnectAsync();
 }

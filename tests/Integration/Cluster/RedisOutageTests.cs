@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using LlmCluster.Cluster;
+using LlmCluster.Cluster.Accounts;
+using LlmCluster.Cluster.Directory;
 using LlmCluster.Cluster.Redis;
+using LlmCluster.Cluster.Reservations;
 using LlmCluster.Testing;
 using Xunit;
 using static LlmCluster.Tests.Integration.Cluster.SampleWorkers;
@@ -11,6 +14,8 @@ namespace LlmCluster.Tests.Integration.Cluster;
 public sealed class RedisOutageTests
 {
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+    private static readonly RoomReservation Room = new("r", [new RoomClaim("w", 10, 100, 1, BlockLimit: 100)]);
+    private static readonly AccountLimits Limits = new() { RequestsPerMinute = 100, TokensPerMinute = 1000, TokenBudget = 10_000 };
 
     [Fact]
     public async Task OperationsFailClearlyWhileRedisIsAwayAndWorkAgainAfterwards()
@@ -60,6 +65,31 @@ public sealed class RedisOutageTests
         await view.WaitForAsync(workers => workers.Ids().SequenceEqual(["w"]), deadline.Token);
         await stop.CancelAsync();
         await heartbeats;
+    }
+
+    [Fact]
+    public async Task AnEmptyRedisForgetsBlocksAndReservationsUntilTheyAreToldAgain()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url });
+        BlockChange[] blocks = [new(1, BlockTier.Device), new(2, BlockTier.Host)];
+        ulong[] prompt = [1, 2, 3];
+        await state.HeartbeatAsync(Snapshot("w"), Lease);
+        Assert.True(await state.Directory.PublishAsync("w", blocks, restart: true));
+        await state.Reservations.TryReserveAsync(Room, Lease);
+
+        await server.KillAsync();
+        await server.RestartAsync();
+        await Eventually.TrueAsync(() => SucceedsAsync(() => state.GetWorkersAsync().AsTask()));
+        Assert.Empty(await state.Directory.FindAsync(prompt));
+        Assert.Empty(await state.Reservations.GetReservedAsync());
+
+        await state.Reservations.RenewAsync([Room], Lease);
+        await state.HeartbeatAsync(Snapshot("w"), Lease);
+        Assert.False(await state.Directory.PublishAsync("w", blocks, restart: false));
+        Assert.True(await state.Directory.PublishAsync("w", blocks, restart: true));
+        Assert.Equal([new PrefixMatch("w", 1, 2)], await state.Directory.FindAsync(prompt));
+        Assert.Equal(new ReservedRoom(10, 100, 1), Assert.Single(await state.GetWorkersAsync()).Reserved);
     }
 
     [Fact]
@@ -138,11 +168,7 @@ public sealed class RedisOutageTests
         await using RedisServer server = await RedisServer.StartAsync();
         await using RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = server.Url });
         await state.HeartbeatAsync(Snapshot("w"), Lease);
-        await using (var cli = new TestProcess("redis-cli", ["-p", $"{server.Port}", "HSET", "{llmcluster}:workers", "x", "{\"info\":1}"]))
-        {
-            Assert.Equal(0, await cli.WaitForExitAsync());
-        }
-
+        await server.RunAsync("HSET", "{llmcluster}:workers", "x", "{\"info\":1}");
         Assert.Equal(["w"], (await state.GetWorkersAsync()).Ids());
     }
 
@@ -151,6 +177,18 @@ public sealed class RedisOutageTests
         () => state.GetWorkersAsync().AsTask(),
         () => state.HeartbeatAsync(Snapshot("other"), Lease).AsTask(),
         () => state.NextAsync("counter").AsTask(),
+        () => state.Directory.PublishAsync("w", new BlockChange[] { new(1, BlockTier.Device) }, restart: true).AsTask(),
+        () => state.Directory.FindAsync(new ulong[] { 1 }).AsTask(),
+        () => state.Directory.GetUseAsync().AsTask(),
+        () => state.Reservations.TryReserveAsync(Room, Lease).AsTask(),
+        () => state.Reservations.PrefillDoneAsync(Room.Id, "w").AsTask(),
+        () => state.Reservations.RenewAsync([Room], Lease).AsTask(),
+        () => state.Reservations.GetReservedAsync().AsTask(),
+        () => state.Reservations.ReleaseAsync(Room.Id, "w").AsTask(),
+        () => state.Reservations.ReleaseAsync(Room.Id).AsTask(),
+        () => state.Accounts.TryChargeAsync("a", Limits, 1).AsTask(),
+        () => state.Accounts.RefundAsync("a", Limits, 1).AsTask(),
+        () => state.Accounts.AddServiceAsync("a", 1, []).AsTask(),
         () => state.LeaveAsync("w").AsTask(),
     ];
 
