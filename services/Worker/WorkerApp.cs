@@ -92,7 +92,7 @@ public sealed class WorkerApp : IAsyncDisposable
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
             worker.Info = worker.Info with { HttpEndpoint = listener.HttpEndpoint, GrpcEndpoint = listener.GrpcEndpoint };
             worker._membership = new ClusterMembership(
-                state, worker.Info, worker._status, options.Lease, app.Services.GetRequiredService<ILogger<ClusterMembership>>());
+                state, worker.Info, worker._status, options.Lease, options.LoadInterval, app.Services.GetRequiredService<ILogger<ClusterMembership>>());
             return worker;
         }
         catch
@@ -173,6 +173,7 @@ public sealed class WorkerApp : IAsyncDisposable
         GrpcEndpoint = new Uri("http://localhost"),
         TotalBlocks = runner.KvStore.BlockCount,
         BlockSize = runner.KvStore.Layout.BlockSize,
+        BlockBytes = runner.KvStore.Layout.BlockBytes,
         ContextLength = runner.Config.MaxPositions,
     };
 

@@ -66,8 +66,11 @@ public sealed record WorkerOptions
     /// <summary>Deadlines and limits of KV transfer from this worker.</summary>
     public KvSenderOptions Sender { get; init; } = new();
 
-    /// <summary>The worker vanishes from the cluster this long after its last heartbeat; it sends three in that time.</summary>
+    /// <summary>The worker vanishes from the cluster this long after its last heartbeat.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Time between two heartbeats, which carry the load: at most a third of <see cref="Lease"/>.</summary>
+    public TimeSpan LoadInterval { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>How long running requests may take to finish when the worker ends; the others then fail. What is left of it goes to writing KV blocks to the disk, where there is such a tier.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -128,6 +131,8 @@ public sealed record WorkerOptions
         Require(KvBlocks >= 0, nameof(KvBlocks), KvBlocks, "a number of blocks, or 0 to go by memory");
         Require(KvMemoryMiB >= 1, nameof(KvMemoryMiB), KvMemoryMiB, "at least 1");
         Require(Lease >= TimeSpan.FromMilliseconds(100) && Lease <= TimeSpan.FromHours(1), nameof(Lease), Lease, "100 milliseconds to an hour");
+        Require(
+            LoadInterval > TimeSpan.Zero && LoadInterval <= Lease / 3, nameof(LoadInterval), LoadInterval, $"over zero and at most a third of {Section}:{nameof(Lease)}, {Lease / 3}");
         Require(
             ShutdownTimeout >= TimeSpan.Zero && ShutdownTimeout <= TimeSpan.FromDays(1), nameof(ShutdownTimeout), ShutdownTimeout, "a time such as 00:00:10, at most a day");
         ValidateEngine();

@@ -13,7 +13,7 @@ namespace LlmCluster.Inference.Engine;
 /// A failure ends the sequences that it concerns, and the loop goes on.
 /// </summary>
 internal sealed partial class EngineLoop(
-    IModelRunner runner, BlockPool pool, Scheduler scheduler, StepPacer pacer, Inbox inbox, TimeSpan queueTimeout, ILogger logger)
+    IModelRunner runner, BlockPool pool, Scheduler scheduler, StepPacer pacer, StepMeter meter, Inbox inbox, TimeSpan queueTimeout, ILogger logger)
 {
     // Whatever makes work possible wakes the loop; this is for waits that pass their deadline.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
@@ -115,7 +115,9 @@ internal sealed partial class EngineLoop(
         if (TryCompute())
         {
             TakeResults();
-            pacer.Observe(decodes, prefillTokens, Stopwatch.GetElapsedTime(began));
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(began);
+            meter.Observe(decodes, prefillTokens, pacer.DecodeCost, elapsed);
+            pacer.Observe(decodes, prefillTokens, elapsed);
         }
 
         inbox.Publish(scheduler);

@@ -22,6 +22,12 @@ public readonly record struct EngineStatus(int Running, int Waiting, int Waiting
 
     /// <summary>How good predictions are; null where nothing is predicted.</summary>
     public OutputLengthStatus? OutputLengths { get; init; }
+
+    /// <summary>Prompt tokens that are computed in a second of nothing else, measured lately; 0 until any were.</summary>
+    public double PrefillRate { get; init; }
+
+    /// <summary>Seconds of a step in which sequences decode, measured lately; 0 until there was one.</summary>
+    public double StepTime { get; init; }
 }
 
 /// <summary>

@@ -21,6 +21,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private static readonly TimeSpan CloseMargin = TimeSpan.FromSeconds(25);
 
     private readonly Inbox _inbox = new();
+    private readonly StepMeter _meter = new();
     private readonly KvTiers? _tiers;
     private readonly ILogger _logger;
     private readonly OutputLengthPredictor _predictor = new();
@@ -76,7 +77,7 @@ public sealed class InferenceEngine : IInferenceEngine
         Pool.Released += _inbox.Wake;
         var pacer = new StepPacer(options.MaxStepTime);
         var scheduler = new Scheduler(Pool, options.MaxBatchTokens, options.MaxRunning, pacer, Policy(options, pacer), _tiers);
-        var loop = new EngineLoop(runner, Pool, scheduler, pacer, _inbox, options.QueueTimeout, _logger);
+        var loop = new EngineLoop(runner, Pool, scheduler, pacer, _meter, _inbox, options.QueueTimeout, _logger);
         var thread = new Thread(() =>
         {
             loop.Run();
@@ -98,6 +99,8 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <inheritdoc/>
     public EngineStatus Status => _inbox.Status(Pool.Counts) with
     {
+        PrefillRate = _meter.PrefillRate,
+        StepTime = _meter.StepTime,
         OutputLengths = _calibration.Status(_predictor.Predict(new RequestShape(Runner.Fingerprint, 0, RequestKind.Unknown, 0, Model.MaxPositions), 0.5)),
     };
 

@@ -14,7 +14,7 @@ namespace LlmCluster.KvTransfer.Receiving;
 /// so once <see cref="RunAsync"/> has ended nothing can touch them.
 /// </summary>
 internal sealed class IncomingTransfer(
-    IInferenceEngine engine, RendezvousTable table, KvReceiverOptions options, TimeProvider time, ILogger logger, IKvReceiverStream stream)
+    IInferenceEngine engine, RendezvousTable table, KvReceiverOptions options, TimeProvider time, ILogger logger, IKvReceiverStream stream, TransferRate? rate)
     : IKvBlockSink
 {
     private static readonly KvReceiverMessage Done = new() { Done = new KvDone() };
@@ -113,6 +113,7 @@ internal sealed class IncomingTransfer(
         }
 
         cancellationToken.ThrowIfCancellationRequested();
+        rate?.Add((long)(_received.BlockCount - _cachedBlocks) * _layout.BlockBytes, TimeSpan.FromMicroseconds(commit.SendingMicros));
         PublishComplete();
         IGeneration generation = engine.Adopt(request, _lease!, firstToken, commit.CachedTokens);
         _lease = null;

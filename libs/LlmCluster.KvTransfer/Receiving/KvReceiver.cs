@@ -17,14 +17,18 @@ public sealed class KvReceiver : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly RendezvousTable _table;
     private readonly ITimer _sweeper;
+    private readonly TransferRate? _rate;
 
     /// <summary>Creates a receiver for an engine.</summary>
     /// <param name="engine">Whose pool the blocks go to, and which runs the sequences.</param>
     /// <param name="options">Deadlines and limits.</param>
     /// <param name="time">The clock; none: the system's.</param>
     /// <param name="logger">Where to log; none: nowhere.</param>
-    public KvReceiver(IInferenceEngine engine, KvReceiverOptions options, TimeProvider? time = null, ILogger<KvReceiver>? logger = null)
+    /// <param name="rate">Told of every transfer; none: nobody wants to know.</param>
+    public KvReceiver(
+        IInferenceEngine engine, KvReceiverOptions options, TimeProvider? time = null, ILogger<KvReceiver>? logger = null, TransferRate? rate = null)
     {
+        _rate = rate;
         _engine = engine;
         _options = options;
         _time = time ?? TimeProvider.System;
@@ -52,7 +56,7 @@ public sealed class KvReceiver : IAsyncDisposable
     /// <exception cref="KvTransferException">The transfer failed; the transport tells the sender.</exception>
     public async Task RunTransferAsync(IKvReceiverStream stream, CancellationToken cancellationToken)
     {
-        var transfer = new IncomingTransfer(_engine, _table, _options, _time, _logger, stream);
+        var transfer = new IncomingTransfer(_engine, _table, _options, _time, _logger, stream, _rate);
         await transfer.RunAsync(cancellationToken).ConfigureAwait(false);
     }
 

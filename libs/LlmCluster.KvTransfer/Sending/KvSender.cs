@@ -18,7 +18,8 @@ public readonly record struct KvSendResult(int CachedTokens, int SkippedBlocks, 
 /// <param name="engine">Computes prompts.</param>
 /// <param name="transport">Reaches decode workers.</param>
 /// <param name="options">Deadlines and limits.</param>
-public sealed class KvSender(IInferenceEngine engine, IKvTransport transport, KvSenderOptions options)
+/// <param name="rate">Told of every transfer; none: nobody wants to know.</param>
+public sealed class KvSender(IInferenceEngine engine, IKvTransport transport, KvSenderOptions options, TransferRate? rate = null)
 {
     private int _live;
 
@@ -76,7 +77,9 @@ public sealed class KvSender(IInferenceEngine engine, IKvTransport transport, Kv
                     LayoutFingerprint = engine.Runner.KvStore.Layout.Fingerprint,
                 };
                 var transfer = new OutgoingTransfer(stream, progress, engine.Runner.KvStore, options);
-                return await transfer.RunAsync(open, work.Token).ConfigureAwait(false);
+                KvSendResult result = await transfer.RunAsync(open, work.Token).ConfigureAwait(false);
+                rate?.Add(result.SentBytes, transfer.Duration);
+                return result;
             }
         }
         finally

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.KvTransfer.Frames;
 using LlmCluster.KvTransfer.Transports;
@@ -18,6 +19,13 @@ internal sealed class OutgoingTransfer(IKvSenderStream stream, PrefillProgress p
     private readonly FramePlanner _planner = new(store.Layout.LayerBlockBytes, options.MaxFrameBytes);
     private Task _write = Task.CompletedTask;
     private long _sentBytes;
+    private TimeSpan _sending;
+    private long _sentAt;
+
+    /// <summary>
+    /// How long blocks were on their way, once they were taken over: while they were written, and from the last one until the receiver had all. Zero if none were sent.
+    /// </summary>
+    public TimeSpan Duration { get; private set; }
 
     public async Task<KvSendResult> RunAsync(KvOpen open, CancellationToken cancellationToken)
     {
@@ -34,6 +42,10 @@ internal sealed class OutgoingTransfer(IKvSenderStream stream, PrefillProgress p
 
             // The receiver may be done before all is sent: an earlier attempt has brought it the sequence.
             await done.ConfigureAwait(false);
+            if (writing.IsCompletedSuccessfully && _sentBytes > 0)
+            {
+                Duration = _sending + Stopwatch.GetElapsedTime(_sentAt);
+            }
         }
         finally
         {
@@ -114,12 +126,16 @@ internal sealed class OutgoingTransfer(IKvSenderStream stream, PrefillProgress p
             foreach (BlockRun run in frames)
             {
                 var blocks = new KvOutgoingBlocks(store, run.Layer, run.FirstBlock, progress.Blocks.AsMemory(run.FirstBlock, run.Count));
+                long began = Stopwatch.GetTimestamp();
                 await WriteFrameAsync(new KvOutgoingFrame(blocks), cancellationToken).ConfigureAwait(false);
+                _sending += Stopwatch.GetElapsedTime(began);
                 _sentBytes += blocks.PayloadLength;
             }
         }
 
         KvCommit commit = SequenceMapping.ToCommit(progress.FirstToken, progress.CachedBlocks * store.Layout.BlockSize);
+        commit.SendingMicros = (long)_sending.TotalMicroseconds;
+        _sentAt = Stopwatch.GetTimestamp();
         await WriteFrameAsync(new KvOutgoingFrame(commit), cancellationToken).ConfigureAwait(false);
         await stream.CompleteAsync().ConfigureAwait(false);
     }

@@ -2,12 +2,18 @@ namespace LlmCluster.Gateway.Proxy;
 
 /// <summary>
 /// The client's response while a worker's answer passes through: writes straight on and remembers whether what was
-/// written ends with a whole server-sent event, so that an event of our own may follow.
+/// written ends with a whole server-sent event, so that an event of our own may follow, and when it began.
 /// </summary>
-internal sealed class AnswerStream(Stream inner) : Stream
+/// <param name="inner">The client's response.</param>
+/// <param name="time">The clock.</param>
+/// <param name="onFirstWrite">Called once, before the first byte is written on; must return at once.</param>
+internal sealed class AnswerStream(Stream inner, TimeProvider time, Action? onFirstWrite = null) : Stream
 {
     private byte _last = (byte)'\n';
     private byte _beforeLast = (byte)'\n';
+
+    /// <summary>Timestamp of the first byte, by the clock; null before it.</summary>
+    public long? FirstWrite { get; private set; }
 
     /// <summary>Whether nothing was written, or the last event is whole.</summary>
     public bool EndsWithWholeEvent => _last == '\n' && _beforeLast == '\n';
@@ -53,6 +59,11 @@ internal sealed class AnswerStream(Stream inner) : Stream
         {
             _beforeLast = written.Length > 1 ? written[^2] : _last;
             _last = written[^1];
+            if (FirstWrite is null)
+            {
+                FirstWrite = time.GetTimestamp();
+                onFirstWrite?.Invoke();
+            }
         }
     }
 }

@@ -10,13 +10,20 @@ namespace LlmCluster.Gateway.Proxy;
 /// <summary>How leg 2 ended.</summary>
 /// <param name="Error">Null when the worker's answer, which may be an error of its own, went to the client whole.</param>
 /// <param name="CanTell">Whether an error can still be told within a stream that has begun.</param>
-internal readonly record struct DecodeOutcome(ApiError? Error, bool CanTell = false);
+internal readonly record struct DecodeOutcome(ApiError? Error, bool CanTell = false)
+{
+    /// <summary>What the answer used; null when the worker did not come to say so.</summary>
+    public AnswerUsage? Usage { get; init; }
+
+    /// <summary>Timestamp, by the gateway's clock, of the first byte of a streamed answer; null when there was none.</summary>
+    public long? FirstByte { get; init; }
+}
 
 /// <summary>
 /// Leg 2 of a request: forwards the client's own HTTP request to the worker that answers it, and its answer back,
 /// unbuffered.
 /// </summary>
-internal sealed class DecodeLeg(IHttpForwarder forwarder, GatewayOptions options) : IDisposable
+internal sealed class DecodeLeg(IHttpForwarder forwarder, GatewayOptions options, TimeProvider time) : IDisposable
 {
     private readonly HttpMessageInvoker _client = new(new SocketsHttpHandler
     {
@@ -36,15 +43,30 @@ internal sealed class DecodeLeg(IHttpForwarder forwarder, GatewayOptions options
     };
 
     /// <summary>Forwards the request, whose body has been read.</summary>
+    /// <param name="context">The client's request.</param>
+    /// <param name="request">What the worker is asked.</param>
+    /// <param name="worker">The worker.</param>
+    /// <param name="requestId">Identity in logs.</param>
+    /// <param name="cancellationToken">Ends the leg.</param>
+    /// <param name="onFirstByte">Called once when a streamed answer begins, that is, when its prompt is computed; must return at once.</param>
     public async Task<DecodeOutcome> ForwardAsync(
-        HttpContext context, GenerateRequest request, WorkerInfo worker, string requestId, CancellationToken cancellationToken)
+        HttpContext context, GenerateRequest request, WorkerInfo worker, string requestId, CancellationToken cancellationToken, Action? onFirstByte = null)
     {
         IFeatureCollection features = context.Features;
         IHttpRequestLifetimeFeature lifetime = features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         IHttpResetFeature? reset = features.Get<IHttpResetFeature>();
         Stream requestBody = context.Request.Body;
         Stream responseBody = context.Response.Body;
-        var answer = new AnswerStream(responseBody);
+        bool isStream = request.Options.Stream;
+        var answer = new AnswerStream(responseBody, time, () =>
+        {
+            // An error begins, too.
+            if (isStream && context.Response.StatusCode == StatusCodes.Status200OK)
+            {
+                onFirstByte?.Invoke();
+            }
+        });
+        var transformer = new GenerateTransformer(requestId);
         byte[] body = GenerateJson.Write(request);
         try
         {
@@ -59,11 +81,16 @@ internal sealed class DecodeLeg(IHttpForwarder forwarder, GatewayOptions options
                 worker.HttpEndpoint.GetLeftPart(UriPartial.Authority),
                 _client,
                 _config,
-                new GenerateTransformer(requestId),
+                transformer,
                 cancellationToken).ConfigureAwait(false);
-            return error == ForwarderError.None
+            var outcome = error == ForwarderError.None
                 ? default
-                : new DecodeOutcome(Describe(context, worker, error), request.Options.Stream && answer.EndsWithWholeEvent);
+                : new DecodeOutcome(Describe(context, worker, error), isStream && answer.EndsWithWholeEvent);
+            return outcome with
+            {
+                Usage = transformer.Usage,
+                FirstByte = isStream && context.Response.StatusCode == StatusCodes.Status200OK ? answer.FirstWrite : null,
+            };
         }
         finally
         {

@@ -1,4 +1,4 @@
-using System.IO.Pipelines;
+using System.Buffers;
 using System.Threading.Channels;
 using LlmCluster.Api.Errors;
 using LlmCluster.Api.Generate;
@@ -26,10 +26,11 @@ internal sealed partial class GenerateHandler(ISequenceSource source, ITokenizer
         {
             using AnswerWriter writer = AnswerWriter.Create(request.Answer, request.Options);
             var usage = new UsageMeter(request.Sequences.Count);
+            var body = new StreamedBody(response);
             try
             {
                 await (request.Options.Stream
-                    ? StreamAsync(response, sequences.Pieces, writer, usage, cancellationToken)
+                    ? StreamAsync(body, sequences.Pieces, writer, usage, cancellationToken)
                     : WriteWholeAsync(response, request, sequences.Pieces, writer, usage, cancellationToken)).ConfigureAwait(false);
                 LogAnswered(request.RequestId, usage.Usage.PromptTokens, usage.Usage.CachedTokens, usage.Usage.CompletionTokens);
             }
@@ -38,10 +39,12 @@ internal sealed partial class GenerateHandler(ISequenceSource source, ITokenizer
                 ApiError error = Describe(request, e);
                 if (!response.HasStarted)
                 {
+                    response.Headers[GenerateHeaders.Usage] = GenerateHeaders.FormatUsage(usage.Usage);
                     throw error.ToException(e);
                 }
 
-                await response.BodyWriter.WriteAsync(ApiErrorWriter.ToEvent(error), cancellationToken).ConfigureAwait(false);
+                body.Output.Write(ApiErrorWriter.ToEvent(error));
+                await body.EndAsync(usage.Usage, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -51,29 +54,24 @@ internal sealed partial class GenerateHandler(ISequenceSource source, ITokenizer
     }
 
     private static async Task StreamAsync(
-        HttpResponse response, ChannelReader<SequencePiece> pieces, AnswerWriter writer, UsageMeter usage, CancellationToken cancellationToken)
+        StreamedBody body, ChannelReader<SequencePiece> pieces, AnswerWriter writer, UsageMeter usage, CancellationToken cancellationToken)
     {
-        PipeWriter output = response.BodyWriter;
         while (await pieces.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            if (!response.HasStarted)
-            {
-                response.ContentType = ApiJson.EventStreamContentType;
-                response.Headers.CacheControl = "no-cache";
-            }
+            body.Begin();
 
             // What is there goes out together: one write for many tokens when the client is slower than the model.
             while (pieces.TryRead(out SequencePiece piece))
             {
                 bool isFirst = usage.Add(piece);
-                writer.WriteDelta(output, piece.Sequence.Index, isFirst, piece.Delta);
+                writer.WriteDelta(body.Output, piece.Sequence.Index, isFirst, piece.Delta);
             }
 
-            await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+            await body.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        writer.WriteEnd(output, usage.Usage);
-        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        writer.WriteEnd(body.Output, usage.Usage);
+        await body.EndAsync(usage.Usage, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task WriteWholeAsync(
@@ -86,10 +84,11 @@ internal sealed partial class GenerateHandler(ISequenceSource source, ITokenizer
             choices[piece.Sequence.Index].Add(piece.Delta);
         }
 
-        var body = new System.Buffers.ArrayBufferWriter<byte>();
+        var body = new ArrayBufferWriter<byte>();
         writer.WriteWhole(body, Array.ConvertAll(choices, c => c.Build()), usage.Usage);
         response.ContentType = ApiJson.ContentType;
         response.ContentLength = body.WrittenCount;
+        response.Headers[GenerateHeaders.Usage] = GenerateHeaders.FormatUsage(usage.Usage);
         await response.Body.WriteAsync(body.WrittenMemory, cancellationToken).ConfigureAwait(false);
     }
 

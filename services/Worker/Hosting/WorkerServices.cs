@@ -2,6 +2,7 @@ using LlmCluster.Cluster;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Execution;
 using LlmCluster.Inference.Tokenization;
+using LlmCluster.KvTransfer;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 using LlmCluster.KvTransfer.Transports;
@@ -24,16 +25,18 @@ internal static class WorkerServices
         services.AddSingleton<IInferenceEngine>(provider =>
             new InferenceEngine(runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>(), options.Tiers));
         services.AddSingleton<IKvTransport, GrpcKvTransport>();
+        services.AddSingleton<TransferRate>();
         services.AddSingleton(provider => new KvReceiver(
-            provider.GetRequiredService<IInferenceEngine>(), options.Receiver, logger: provider.GetRequiredService<ILogger<KvReceiver>>()));
+            provider.GetRequiredService<IInferenceEngine>(), options.Receiver, logger: provider.GetRequiredService<ILogger<KvReceiver>>(), rate: provider.GetRequiredService<TransferRate>()));
         services.AddSingleton(provider => new KvSender(
-            provider.GetRequiredService<IInferenceEngine>(), provider.GetRequiredService<IKvTransport>(), options.Sender));
+            provider.GetRequiredService<IInferenceEngine>(), provider.GetRequiredService<IKvTransport>(), options.Sender, provider.GetRequiredService<TransferRate>()));
         services.AddSingleton(provider => new WorkerStatusSource(
             options,
             id,
             provider.GetRequiredService<IInferenceEngine>(),
             provider.GetRequiredService<KvReceiver>(),
-            provider.GetRequiredService<KvSender>()));
+            provider.GetRequiredService<KvSender>(),
+            provider.GetRequiredService<TransferRate>()));
         services.AddSingleton<ISequenceSource, WorkerSequenceSource>();
         services.AddSingleton(_ => tokenizer());
         services.AddGrpc(grpc =>

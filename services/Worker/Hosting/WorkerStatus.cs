@@ -4,6 +4,7 @@ using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Scheduling.Prediction;
+using LlmCluster.KvTransfer;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 
@@ -48,6 +49,15 @@ internal sealed record WorkerStatusReport
     /// <summary>How good predicted output lengths are; none where nothing is predicted.</summary>
     public required OutputLengthReport? OutputLengths { get; init; }
 
+    /// <summary>Prompt tokens that are computed in a second of nothing else, measured lately; 0 until any were.</summary>
+    public required double PrefillRate { get; init; }
+
+    /// <summary>Seconds of a step in which sequences decode, measured lately; 0 until there was one.</summary>
+    public required double StepTime { get; init; }
+
+    /// <summary>K/V bytes in a second to and from other workers, measured lately; 0 until there were any.</summary>
+    public required double TransferRate { get; init; }
+
     /// <summary>Accounts of the KV pool.</summary>
     public required KvBlockReport KvBlocks { get; init; }
 
@@ -84,7 +94,8 @@ internal sealed record OutputLengthReport(
 }
 
 /// <summary>What the worker is doing, for probes, operators and the cluster.</summary>
-internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInferenceEngine engine, KvReceiver receiver, KvSender sender)
+internal sealed class WorkerStatusSource(
+    WorkerOptions options, string id, IInferenceEngine engine, KvReceiver receiver, KvSender sender, TransferRate transferRate)
 {
     private long _reports;
     private volatile bool _joined;
@@ -118,6 +129,9 @@ internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInfe
             PredictedBlocks = status.PredictedBlocks,
             MedianOutput = status.OutputLengths?.Median ?? 0,
             Report = Interlocked.Increment(ref _reports),
+            PrefillRate = status.PrefillRate,
+            TransferRate = transferRate.BytesPerSecond,
+            StepTime = status.StepTime,
         };
     }
 
@@ -145,6 +159,9 @@ internal sealed class WorkerStatusSource(WorkerOptions options, string id, IInfe
             PredictedTokens = status.PredictedTokens,
             PredictedBlocks = status.PredictedBlocks,
             OutputLengths = OutputLengthReport.From(status.OutputLengths),
+            PrefillRate = status.PrefillRate,
+            StepTime = status.StepTime,
+            TransferRate = transferRate.BytesPerSecond,
             KvBlocks = new KvBlockReport(blocks.Total, blocks.Free, blocks.Cached, blocks.Referenced),
             KvTiers = engine.Tiers,
             IncomingTransfers = receiver.LiveTransfers,

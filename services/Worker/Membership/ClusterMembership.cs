@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace LlmCluster.Worker.Membership;
 
 /// <summary>
-/// Keeps the worker in the cluster: a heartbeat with status and load three times a lease, more often after one that
-/// failed. A cluster state that can't be reached never ends the worker.
+/// Keeps the worker in the cluster: a heartbeat with status and load a few times a second; after one that failed, a few times a lease. A cluster state that can't be
+/// reached never ends the worker.
 /// </summary>
 internal sealed partial class ClusterMembership : IAsyncDisposable
 {
@@ -16,6 +16,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private readonly WorkerInfo _info;
     private readonly WorkerStatusSource _status;
     private readonly TimeSpan _lease;
+    private readonly TimeSpan _interval;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _beating = new(1);
@@ -23,8 +24,10 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private readonly Task _loop;
     private volatile bool _draining;
 
-    public ClusterMembership(IClusterState state, WorkerInfo info, WorkerStatusSource status, TimeSpan lease, ILogger<ClusterMembership> logger)
+    public ClusterMembership(
+        IClusterState state, WorkerInfo info, WorkerStatusSource status, TimeSpan lease, TimeSpan interval, ILogger<ClusterMembership> logger)
     {
+        _interval = interval;
         _state = state;
         _info = info;
         _status = status;
@@ -68,13 +71,14 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private async Task RunAsync()
     {
         CancellationToken stopping = _stopping.Token;
-        TimeSpan pause = _lease / 3;
+        TimeSpan patience = _lease / 3;
+        TimeSpan retry = patience / 4 > _interval ? patience / 4 : _interval;
         while (!stopping.IsCancellationRequested)
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-            patience.CancelAfter(pause);
-            bool beat = await TryBeatAsync(patience.Token).ConfigureAwait(false);
-            await Task.Delay(beat ? pause : pause / 4, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var beating = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            beating.CancelAfter(patience);
+            bool beat = await TryBeatAsync(beating.Token).ConfigureAwait(false);
+            await Task.Delay(beat ? _interval : retry, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

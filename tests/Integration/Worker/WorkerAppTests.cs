@@ -211,7 +211,7 @@ public sealed class WorkerAppTests(WorkerFixture fixture) : IClassFixture<Worker
         await using var inner = new InMemoryClusterState();
         await using var state = new FlakyState(inner) { Fails = true };
         await using WorkerApp worker = await WorkerApp.StartAsync(
-            fixture.Options(WorkerRole.Mixed) with { Lease = TimeSpan.FromMilliseconds(300) }, state, fixture.Model, _ => { });
+            fixture.Options(WorkerRole.Mixed) with { Lease = TimeSpan.FromMilliseconds(300), LoadInterval = TimeSpan.FromMilliseconds(100) }, state, fixture.Model, _ => { });
         using var http = new HttpClient { BaseAddress = worker.Info.HttpEndpoint };
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await http.GetAsync("/ready")).StatusCode);
         Assert.False(worker.Joined.IsCompleted);

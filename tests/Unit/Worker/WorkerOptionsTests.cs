@@ -29,20 +29,23 @@ public class WorkerOptionsTests
             ("Cpu:Kv", "F32"),
             ("Receiver:ClaimTimeout", "00:00:07"),
             ("Sender:MaxFrameBytes", "65536"),
-            ("Lease", "00:00:05"));
+            ("Lease", "00:00:05"),
+            ("LoadInterval", "00:00:00.1"));
         Assert.Equal((WorkerRole.Decode, "d1", "*", "10.0.0.7"), (options.Role, options.Id, options.Host, options.AdvertisedHost));
         Assert.Equal((9000, 9001, 77, 8, 3), (options.HttpPort, options.GrpcPort, options.KvBlocks, options.Engine.MaxRunning, options.Cpu.Threads));
         Assert.Equal(KvDtype.F32, options.Cpu.Kv);
         Assert.Equal((64, "/var/kv", 128, TimeSpan.FromSeconds(3)), (options.Tiers.HostMemoryMiB, options.Tiers.DiskPath, options.Tiers.DiskMiB, options.Tiers.LoadTimeout));
         Assert.Equal(TimeSpan.FromSeconds(7), options.Receiver.ClaimTimeout);
         Assert.Equal(65536, options.Sender.MaxFrameBytes);
-        Assert.Equal(TimeSpan.FromSeconds(5), options.Lease);
+        Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(100)), (options.Lease, options.LoadInterval));
         Assert.Equal("model", options.ServedModelName);
     }
 
     [Theory]
     [InlineData("Role", "worker")]
     [InlineData("ModelPath", "")]
+    [InlineData("LoadInterval", "00:00:00")]
+    [InlineData("LoadInterval", "00:00:04")]
     [InlineData("Host", "not an address")]
     [InlineData("AdvertisedHost", "no/host")]
     [InlineData("HttpPort", "70000")]

@@ -1,0 +1,69 @@
+using LlmCluster.Inference.Scheduling;
+using LlmCluster.Inference.Telemetry;
+using Xunit;
+
+namespace LlmCluster.Tests.Unit.Telemetry;
+
+public class RecentRateTests
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public void Nothing_measured_is_zero()
+    {
+        var rate = new RecentRate(10, 100);
+        Assert.Equal(0, rate.PerSecond);
+        rate.Add(0, Second);
+        rate.Add(5, TimeSpan.Zero);
+        rate.Add(double.NaN, Second);
+        Assert.Equal(0, rate.PerSecond);
+    }
+
+    [Fact]
+    public void Small_measurements_count_until_there_is_a_large_one()
+    {
+        var rate = new RecentRate(10, 100);
+        rate.Add(1, Second);
+        Assert.Equal(1, rate.PerSecond, 1e-9);
+        rate.Add(50, Second);
+        Assert.Equal(50, rate.PerSecond, 1e-9);
+        rate.Add(1, 10 * Second);
+        Assert.Equal(50, rate.PerSecond, 1e-9);
+    }
+
+    [Fact]
+    public void What_is_new_wins_in_the_end()
+    {
+        var rate = new RecentRate(10, 100);
+        for (int i = 0; i < 20; i++)
+        {
+            rate.Add(50, Second);
+        }
+
+        for (int i = 0; i < 20; i++)
+        {
+            rate.Add(50, Second / 2);
+        }
+
+        Assert.InRange(rate.PerSecond, 99, 100);
+    }
+
+    [Fact]
+    public void Decodes_do_not_distort_the_rate_of_prompts()
+    {
+        var meter = new StepMeter();
+        Assert.Equal((0, 0), (meter.PrefillRate, meter.StepTime));
+
+        // A thousand tokens a second; each of 10 sequences costs as much as 8 prompt tokens.
+        for (int i = 0; i < 200; i++)
+        {
+            meter.Observe(10, 120, 8, TimeSpan.FromMilliseconds(200));
+        }
+
+        Assert.Equal(1000, meter.PrefillRate, 1e-6);
+        Assert.Equal(0.2, meter.StepTime, 1e-9);
+        meter.Observe(0, 500, 8, TimeSpan.FromMilliseconds(500));
+        Assert.Equal(1000, meter.PrefillRate, 1e-6);
+        Assert.Equal(0.2, meter.StepTime, 1e-9);
+    }
+}
