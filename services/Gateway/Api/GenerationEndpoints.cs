@@ -4,6 +4,7 @@ using LlmCluster.Api.Requests;
 using LlmCluster.Gateway.Access;
 using LlmCluster.Gateway.Dispatch;
 using LlmCluster.Gateway.Models;
+using LlmCluster.Gateway.Proxy;
 
 namespace LlmCluster.Gateway.Api;
 
@@ -44,8 +45,8 @@ internal sealed class GenerationEndpoints(
         long? used = 0;
         try
         {
-            await dispatcher.RunAsync(context, plan, RequestIds.Get(context)).ConfigureAwait(false);
-            used = context.Response.StatusCode == StatusCodes.Status200OK ? null : 0;
+            AnswerUsage? usage = await dispatcher.RunAsync(context, plan, RequestIds.Get(context)).ConfigureAwait(false);
+            used = context.Response.StatusCode != StatusCodes.Status200OK ? 0 : usage is null ? null : (long)usage.PromptTokens + usage.CompletionTokens;
         }
         catch
         {

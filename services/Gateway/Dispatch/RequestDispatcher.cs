@@ -27,12 +27,13 @@ internal sealed partial class RequestDispatcher(
     /// <returns>What the answer used.</returns>
     /// <exception cref="ApiException">The request failed and no response has begun.</exception>
     /// <exception cref="OperationCanceledException">The client hung up.</exception>
-    public async Task<AnswerUsage?> RunAsync(HttpContext context, RequestPlan plan, AdmissionRequest admission, string requestId)
+    public async Task<AnswerUsage?> RunAsync(HttpContext context, RequestPlan plan, string requestId)
     {
         CancellationToken hangUp = context.RequestAborted;
         using var deadline = new CancellationTokenSource(options.RequestTimeout, time);
         using var legs = CancellationTokenSource.CreateLinkedTokenSource(hangUp, deadline.Token);
         long arrived = time.GetTimestamp();
+        AdmissionRequest admission = plan.Admission;
         var task = new PlacementTask(plan, admission.Class, arrived);
         PlacedRequest placed;
         try

@@ -44,8 +44,13 @@ internal static class GatewayServices
 
         services.AddHttpForwarder();
         services.AddSingleton(PlacementPolicies.Create(options.Placement));
-        services.AddSingleton<RecentPlacements>();
+        services.AddSingleton<StateGuard>();
         services.AddSingleton<PlacementTurns>();
+        services.AddSingleton<PrefixLookup>();
+        services.AddSingleton<RoomBook>();
+        services.AddHostedService(p => p.GetRequiredService<RoomBook>());
+        services.AddHostedService<AdmissionSignals>();
+        services.AddSingleton<RequestPlacer>();
         services.AddSingleton<PrefillChannels>();
         services.AddSingleton<PrefillLeg>();
         services.AddSingleton<DecodeLeg>();

@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using LlmCluster.Cluster;
 using LlmCluster.Cluster.Accounts;
 using LlmCluster.Gateway.Admission;
+using LlmCluster.Gateway.Placement;
 using LlmCluster.Gateway.Resilience;
 
 namespace LlmCluster.Gateway.Telemetry;
@@ -20,6 +22,12 @@ public static class GatewayMetrics
     /// <summary>Tag of the limit: <c>requests</c>, <c>tokens</c> or <c>budget</c>.</summary>
     public const string LimitTag = "limit";
 
+    /// <summary>Tag of a placement: <c>pair</c>, <c>decode</c> for a decode worker that computes the prompt itself, or <c>mixed</c>.</summary>
+    public const string WayTag = "way";
+
+    /// <summary>Tag of a placement: whether blocks are fetched from another worker.</summary>
+    public const string FetchTag = "fetch";
+
     private const string Prefix = "llmcluster.gateway.";
 
     private static readonly Meter Meter = new(MeterName);
@@ -35,6 +43,20 @@ public static class GatewayMetrics
 
     private static readonly Histogram<double> QueueWait = Meter.CreateHistogram<double>(
         Prefix + "queue.wait", "s", "Waits in the gateway's queue, however they ended; requests that were placed at once are left out.");
+
+    private static readonly Counter<long> Placements = Meter.CreateCounter<long>(
+        Prefix + "placements", "{request}", "Requests that were placed, by the way they take.");
+
+    private static readonly Counter<long> Prompts = Meter.CreateCounter<long>(Prefix + "prompt.tokens", "{token}", "Prompt tokens of requests that were placed.");
+
+    private static readonly Counter<long> Reused = Meter.CreateCounter<long>(
+        Prefix + "prompt.reused_tokens", "{token}", "Those whose K/V is not to be computed, by what the prefix directory says.");
+
+    private static readonly Histogram<double> PredictedTtft = Meter.CreateHistogram<double>(
+        Prefix + "ttft.predicted", "s", "Times to the first token that were predicted, of requests with streamed answers.");
+
+    private static readonly Histogram<double> ObservedTtft = Meter.CreateHistogram<double>(
+        Prefix + "ttft.observed", "s", "Times to the first token that came of these.");
 
     static GatewayMetrics()
     {
@@ -58,6 +80,25 @@ public static class GatewayMetrics
     /// <summary>Counts a request that a limit refused.</summary>
     internal static void RefuseByLimit(ChargeRefusal limit, string @class) =>
         LimitRefusals.Add(1, new KeyValuePair<string, object?>(LimitTag, limit.ToString().ToLowerInvariant()), new KeyValuePair<string, object?>(ClassTag, @class));
+
+    /// <summary>Counts a placement.</summary>
+    internal static void Place(RequestPlacement placement, PlacementRequest request)
+    {
+        string way = placement.Prefill is not null ? "pair" : placement.Decode.Info.Role == WorkerRole.Mixed ? "mixed" : "decode";
+        Placements.Add(1, new KeyValuePair<string, object?>(WayTag, way), new KeyValuePair<string, object?>(FetchTag, placement.FetchFrom is not null));
+        Prompts.Add(request.PromptTokens);
+        Reused.Add(placement.ReusedTokens);
+    }
+
+    /// <summary>Records what was predicted beside what came of it.</summary>
+    internal static void Foreseen(RequestPlacement placement, TimeSpan ttft)
+    {
+        if (placement.Estimate is { } estimate)
+        {
+            PredictedTtft.Record(estimate.Ttft.TotalSeconds);
+            ObservedTtft.Record(ttft.TotalSeconds);
+        }
+    }
 
     /// <summary>Records the end of a wait.</summary>
     internal static void Waited(TimeSpan wait, string @class) => QueueWait.Record(wait.TotalSeconds, new KeyValuePair<string, object?>(ClassTag, @class));
