@@ -168,16 +168,18 @@ internal static class DirectoryScripts
 
         local time = call('TIME')
         local now = time[1] * 1000 + floor(time[2] / 1000)
-        local holders, any = {}, false
+        local slots = {}
         for i = 1, #first, 2 do
             local high, low = string.byte(first, i, i + 1)
-            local id = call('HGET', owners, floor((high * 256 + low) / 4))
+            slots[#slots + 1] = floor((high * 256 + low) / 4)
+        end
+        local holders, any = call('HMGET', owners, unpack(slots)), false
+        for i, id in ipairs(holders) do
             local ends = id and call('ZSCORE', leases, id)
             if ends and tonumber(ends) > now then
-                holders[#holders + 1] = id
                 any = true
             else
-                holders[#holders + 1] = ''
+                holders[i] = ''
             end
         end
         if not any then
