@@ -11,10 +11,10 @@ namespace LlmCluster.Cluster.Directory;
 public interface IPrefixDirectory
 {
     /// <summary>Most blocks of a prompt that are looked up; what comes after them counts as held by nobody.</summary>
-    public const int MaxLookup = 8192;
+    const int MaxLookup = 8192;
 
     /// <summary>Most changes in one call of <see cref="PublishAsync"/>.</summary>
-    public const int MaxBatch = 4096;
+    const int MaxBatch = 4096;
 
     /// <summary>Takes note of changes, in order.</summary>
     /// <param name="workerId">A worker whose lease runs.</param>

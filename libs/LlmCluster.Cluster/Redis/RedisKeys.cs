@@ -34,6 +34,9 @@ internal sealed class RedisKeys(string keyPrefix)
         $"{_tag}:reservation-ends",
     ];
 
+    /// <summary>KEYS of the script that looks a prompt up.</summary>
+    public RedisKey[] Lookup() => [$"{_tag}:leases", $"{_tag}:owners", $"{_tag}:b:"];
+
     /// <summary>All that the directory's blocks are kept in; 65,536 keys.</summary>
     public IEnumerable<RedisKey> Buckets() =>
         Enumerable.Range(0, 65_536).Select(bucket => (RedisKey)(byte[])[.. Encoding.UTF8.GetBytes($"{_tag}:b:"), (byte)(bucket >> 8), (byte)bucket]);

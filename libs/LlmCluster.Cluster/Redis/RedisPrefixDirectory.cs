@@ -13,9 +13,12 @@ internal sealed class RedisPrefixDirectory(RedisScriptRunner scripts, RedisKeys 
 
     private const int HashBytes = sizeof(ulong);
     private const int ChangeBytes = HashBytes + 1;
+    private const int HolderBytes = sizeof(ushort);
+    private const int Tiers = 4;
     private const byte NoTier = 3;
 
     private readonly RedisKey[] _keys = names.Workers();
+    private readonly RedisKey[] _lookupKeys = names.Lookup();
 
     /// <inheritdoc/>
     public async ValueTask<bool> PublishAsync(
@@ -46,17 +49,11 @@ internal sealed class RedisPrefixDirectory(RedisScriptRunner scripts, RedisKeys 
             return [];
         }
 
-        byte[] prompt = Pack(DirectoryChecks.Cap(prefix));
-        RedisResult result = await scripts.RunAsync("find blocks", DirectoryScripts.Find, _keys, [prompt], cancellationToken).ConfigureAwait(false);
-        var values = (RedisValue[])result!;
-        var matches = new PrefixMatch[values.Length / 3];
-        for (int i = 0; i < matches.Length; i++)
-        {
-            matches[i] = new PrefixMatch(values[3 * i]!, (int)values[(3 * i) + 1], (int)values[(3 * i) + 2]);
-        }
-
-        Array.Sort(matches, static (left, right) => string.CompareOrdinal(left.WorkerId, right.WorkerId));
-        return matches;
+        ReadOnlySpan<ulong> capped = DirectoryChecks.Cap(prefix);
+        int count = capped.Length;
+        RedisValue[] arguments = [Pack(capped)];
+        RedisResult result = await scripts.RunAsync("find blocks", DirectoryScripts.Find, _lookupKeys, arguments, cancellationToken).ConfigureAwait(false);
+        return ((RedisResult[])result!) is [RedisResult holders, RedisResult runs] ? Matches((RedisValue[])holders!, (RedisValue[])runs!, count) : [];
     }
 
     /// <inheritdoc/>
@@ -65,6 +62,44 @@ internal sealed class RedisPrefixDirectory(RedisScriptRunner scripts, RedisKeys 
         RedisResult result = await scripts.RunAsync("read the directory's use", DirectoryScripts.Use, _keys, [], cancellationToken).ConfigureAwait(false);
         var values = (RedisValue[])result!;
         return new DirectoryUse((long)values[0], (int)values[1]);
+    }
+
+    private static PrefixMatch[] Matches(RedisValue[] holders, RedisValue[] runs, int count)
+    {
+        // By slot, for the holders of the first block that live.
+        var matches = new Dictionary<int, PrefixMatch>(holders.Length);
+        byte[] first = runs[1]!;
+        for (int i = 0; i < holders.Length; i++)
+        {
+            string id = holders[i]!;
+            if (id.Length > 0)
+            {
+                matches.Add(Holder(first, HolderBytes * i).Slot, new PrefixMatch(id, 0, 0));
+            }
+        }
+
+        for (int run = 0; run < runs.Length; run += 2)
+        {
+            int from = (int)runs[run];
+            int to = run + 2 < runs.Length ? (int)runs[run + 2] : count;
+            byte[] value = runs[run + 1]!;
+            for (int at = 0; at < value.Length; at += HolderBytes)
+            {
+                (int slot, BlockTier tier) = Holder(value, at);
+                if (matches.TryGetValue(slot, out PrefixMatch match) && match.Blocks == from)
+                {
+                    matches[slot] = match with { Blocks = to, DeviceBlocks = tier == BlockTier.Device && match.DeviceBlocks == from ? to : match.DeviceBlocks };
+                }
+            }
+        }
+
+        return [.. matches.Values.OrderBy(match => match.WorkerId, StringComparer.Ordinal)];
+    }
+
+    private static (int Slot, BlockTier Tier) Holder(byte[] value, int at)
+    {
+        int holder = BinaryPrimitives.ReadUInt16BigEndian(value.AsSpan(at));
+        return (holder / Tiers, (BlockTier)(holder % Tiers));
     }
 
     private static byte[] Pack(ReadOnlySpan<BlockChange> changes)

