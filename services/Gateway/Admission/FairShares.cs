@@ -21,6 +21,7 @@ internal sealed partial class FairShares(IAccounts accounts, StateHealth health,
     private readonly Dictionary<string, double> _counters = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _waiting = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _unsent = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _joined = new(StringComparer.Ordinal);
     private bool _sending;
 
     /// <summary>Tenants that wait, with their counters.</summary>
@@ -44,10 +45,10 @@ internal sealed partial class FairShares(IAccounts accounts, StateHealth health,
         lock (_lock)
         {
             int count = _waiting.GetValueOrDefault(tenant);
-            if (count == 0)
+            if (count == 0 && _waiting.Count > 0)
             {
-                double least = _waiting.Count == 0 ? 0 : _waiting.Keys.Min(Known);
-                _counters[tenant] = Math.Max(Known(tenant), least);
+                _counters[tenant] = Math.Max(Known(tenant), _waiting.Keys.Min(Known));
+                _joined.Add(tenant);
             }
 
             _waiting[tenant] = count + 1;
@@ -65,6 +66,7 @@ internal sealed partial class FairShares(IAccounts accounts, StateHealth health,
             if (left == 0)
             {
                 _waiting.Remove(tenant);
+                _joined.Remove(tenant);
             }
             else
             {
@@ -152,6 +154,13 @@ internal sealed partial class FairShares(IAccounts accounts, StateHealth health,
     {
         lock (_lock)
         {
+            double[] active = Array.FindAll(counters[1..], static counter => counter > 0);
+            if (_joined.Remove(tenant) && active.Length > 0 && counters[0] < active.Min())
+            {
+                // The state lifts those that it has forgotten only; the others are lifted by what they lack.
+                _unsent[tenant] = _unsent.GetValueOrDefault(tenant) + active.Min() - counters[0];
+            }
+
             _counters[tenant] = counters[0] + _unsent.GetValueOrDefault(tenant);
             for (int i = 0; i < others.Length; i++)
             {

@@ -21,7 +21,9 @@ internal sealed class GatewayHost : IAsyncDisposable
     private readonly InMemoryClusterState _state = new();
     private readonly List<ScriptedWorker> _workers = [];
     private readonly List<string> _log = [];
+    private readonly List<GatewayApp> _others = [];
     private GatewayApp? _gateway;
+    private GatewayOptions _options = null!;
 
     public HttpClient Client { get; private set; } = null!;
 
@@ -44,7 +46,8 @@ internal sealed class GatewayHost : IAsyncDisposable
             string model = host._directory.Combine(ModelName);
             RandomCheckpoint.Write(ModelPresets.ByName["tiny"].Config(ModelArchitecture.Llama), 1, model);
             GatewayOptions options = new() { Url = "http://127.0.0.1:0", ModelPath = model };
-            host._gateway = await GatewayApp.StartAsync(configure?.Invoke(options) ?? options, host._state, logging => logging.AddProvider(new ListProvider(host._log)));
+            host._options = configure?.Invoke(options) ?? options;
+            host._gateway = await GatewayApp.StartAsync(host._options, host._state, logging => logging.AddProvider(new ListProvider(host._log)));
             host.Client = new HttpClient { BaseAddress = host._gateway.Url };
             return host;
         }
@@ -53,6 +56,14 @@ internal sealed class GatewayHost : IAsyncDisposable
             await host.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Starts another gateway of the same cluster.</summary>
+    public async Task<Uri> AddGatewayAsync()
+    {
+        GatewayApp gateway = await GatewayApp.StartAsync(_options, _state, logging => logging.AddProvider(new ListProvider(_log)));
+        _others.Add(gateway);
+        return gateway.Url;
     }
 
     /// <summary>Starts a worker and lets it join.</summary>
@@ -92,6 +103,11 @@ internal sealed class GatewayHost : IAsyncDisposable
         if (_gateway is not null)
         {
             await _gateway.DisposeAsync();
+        }
+
+        foreach (GatewayApp gateway in _others)
+        {
+            await gateway.DisposeAsync();
         }
 
         foreach (ScriptedWorker worker in _workers)

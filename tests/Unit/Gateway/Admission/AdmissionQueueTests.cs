@@ -137,14 +137,20 @@ public sealed class AdmissionQueueTests
     {
         await using var world = new AdmissionWorld(room: 0);
         Task first = world.Queue.AdmitAsync<string>(Request(@class: Class("strict")), _ => ValueTask.FromResult<AdmissionAttempt<string>>(Late), default).AsTask();
-        Task second = world.AdmitAsync("second", Request(@class: Class("strict")));
         world.Time.Advance(TimeSpan.FromSeconds(30));
 
         ApiError error = await ErrorAsync(first);
         Assert.Equal((429, "queue_timeout", TimeSpan.FromSeconds(7)), (error.Status, error.Code, error.RetryAfter));
         Assert.Equal("The request waited 30 s in the gateway's queue, as long as class 'strict' allows. It is late. Try again in 7 s.", error.Message);
-        Assert.Contains("Others were before it.", (await ErrorAsync(second)).Message, StringComparison.Ordinal);
         Assert.Equal((0, 0), (world.Queue.Length, world.Time.Timers));
+
+        // Whose turn never came has no reason of its own.
+        Task<string> before = world.AdmitAsync("before", Request(@class: new ServiceClass("patient", new ClassOptions { QueueTimeout = TimeSpan.FromHours(1) })));
+        Task behind = world.AdmitAsync("behind", Request());
+        world.Time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Contains("class 'c' allows. Others were before it.", (await ErrorAsync(behind)).Message, StringComparison.Ordinal);
+        world.Release();
+        await before.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]
