@@ -27,7 +27,7 @@ public sealed record RoutingBenchmarkOptions
     public IReadOnlyList<string> Policies { get; init; } = [.. PlacementPolicies.Names];
 
     /// <summary>KV pool of a worker in blocks of 512 tokens.</summary>
-    public int PoolBlocks { get; init; } = 6000;
+    public int PoolBlocks { get; init; } = 3000;
 
     /// <summary>KiB of K/V of a token.</summary>
     public int TokenKiB { get; init; } = 128;
@@ -41,7 +41,7 @@ public sealed record RoutingBenchmarkOptions
     /// <summary>Megabytes that a worker sends in a second.</summary>
     public int TransferMBs { get; init; } = 10_000;
 
-    /// <summary>Milliseconds of a decode step, and what each sequence in it adds.</summary>
+    /// <summary>Milliseconds of a decode step, what its sequences add left aside.</summary>
     public double StepMs { get; init; } = 20;
 
     /// <summary>Milliseconds that each sequence adds to a decode step.</summary>

@@ -147,6 +147,8 @@ internal sealed class SimulatedWorker
             return;
         }
 
+        // What ends here may make room for a request that comes here: it waits for the step that begins now.
+        _busy = true;
         foreach (SimulatedRequest request in _arrived)
         {
             BeginOutput(request);
@@ -165,10 +167,10 @@ internal sealed class SimulatedWorker
             chunk = _hardware.Chunk(prompt.Computed, prompt.PromptTokens - prompt.Computed, sequences);
         }
 
-        if (sequences + chunk > 0)
+        _busy = sequences + chunk > 0;
+        if (_busy)
         {
             double prefill = chunk == 0 ? 0 : _hardware.Prefill(prompt!.Computed, chunk);
-            _busy = true;
             _events.At(_events.Now + prefill + _hardware.Decode(sequences), () => EndStep(prompt, chunk, prefill, sequences));
         }
     }
@@ -189,7 +191,6 @@ internal sealed class SimulatedWorker
 
     private void EndStep(SimulatedRequest? prompt, int chunk, double prefill, int sequences)
     {
-        _busy = false;
         for (int i = _running.Count - 1; i >= 0; i--)
         {
             Generate(_running[i]);
@@ -207,6 +208,7 @@ internal sealed class SimulatedWorker
             Advance(prompt!, chunk);
         }
 
+        _busy = false;
         Continue();
     }
 

@@ -22,20 +22,13 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
     /// <summary>Where sequences decode, prompts get this share of the time, steps of both in turn.</summary>
     public const double SharedPrefill = 0.5;
 
-    /// <summary>
-    /// What a second for which one running stream stalls is worth, in seconds to the first token: a stall is spread over the tokens that follow, which a reader notices less.
-    /// </summary>
-    public const double StreamSecond = 0.1;
-
-    /// <summary>
-    /// What a second of prefill is worth, in seconds to the first token, to those that come after: work that a cache would have saved delays the next ones on that worker.
-    /// </summary>
-    public const double WorkSecond = 0.5;
+    /// <summary>What a second for which one running stream stalls is worth, in seconds to the first token: who waits is a user either way.</summary>
+    public const double StreamSecond = 1;
 
     /// <summary>
     /// The share of the blocks at the end of a full pool that would have been asked for again: storing a token evicts one, which then costs its prefill with this probability.
     /// </summary>
-    public const double Regret = 0.05;
+    public const double Regret = 0.2;
 
     /// <summary>The computing side, with a source of blocks or none.</summary>
     public ComputeCost Compute(WorkerSnapshot worker, WorkerSnapshot? source)
@@ -78,6 +71,7 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
             Missing = request.PromptTokens - Reusable(request.HeldBy(worker)).Any,
             TransferRate = own.Transfer,
             Streams = streams,
+            Output = Math.Max((double)RoomClaims.PredictedOutput(request, worker) / Math.Max(request.Sequences, 1), 1),
             Fits = worker.Reserved.Blocks + RoomClaims.BlocksWithOutput(request, worker) <= worker.Info.TotalBlocks,
         };
     }
@@ -88,7 +82,7 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
         double transfer = Bytes(decode.Missing, decode.Worker) / Math.Min(compute.TransferRate, decode.TransferRate);
         double handover = RoundTrip + Math.Max(transfer - compute.Compute, 0) + (transfer * LastLayer);
         int stored = compute.Stored + decode.Missing;
-        double charge = (WorkSecond * compute.Compute) + (Regret * stored * compute.TokenTime);
+        double charge = Regret * stored * compute.TokenTime;
         return new WayCost(
             compute.Queue, Math.Max(compute.Fetch - compute.Queue, 0), compute.Compute, handover, decode.Step, decode.Tpot, charge, stored,
             Rank(compute.Fits && decode.Fits, decode.Tpot));
@@ -99,10 +93,13 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
     {
         double slow = decode.Streams == 0 ? 1 : 1 / SharedPrefill;
         double queue = compute.Queue * slow;
-        double charge = (WorkSecond * compute.Compute) + (StreamSecond * decode.Streams * compute.Compute) + (Regret * compute.Stored * compute.TokenTime);
+        double charge = (StreamSecond * decode.Streams * compute.Compute) + (Regret * compute.Stored * compute.TokenTime);
+
+        // What streams stall is spread over their outputs.
+        double streams = decode.Tpot + (decode.Streams == 0 ? 0 : compute.Compute / decode.Output);
         return new WayCost(
             queue, Math.Max(compute.Fetch - queue, 0), compute.Compute * slow, 0, decode.Step, decode.Tpot, charge, compute.Stored,
-            Rank(decode.Fits, decode.Tpot));
+            Rank(decode.Fits, streams));
     }
 
     /// <summary>Prompt tokens that a worker is to compute first: what it reports, or what is reserved where that is more, as reports are old by some 100 ms.</summary>

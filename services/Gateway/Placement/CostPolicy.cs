@@ -8,7 +8,7 @@ namespace LlmCluster.Gateway.Placement;
 /// from the worker that holds most. So a prefix that many ask for spreads by itself: when those that hold it are busy, others fetch it, and hold it from then on.
 /// </summary>
 /// <remarks>
-/// What a way takes from others is charged to it: work that a cache would have saved, streams that stall, blocks that are evicted (<see cref="CostModel"/>). Ways that
+/// What a way takes from others is charged to it: streams that stall, blocks that are evicted (<see cref="CostModel"/>). Ways that
 /// break the target of the time per output token come after those that don't, and those for which memory lacks come last.
 /// </remarks>
 public sealed class CostPolicy : IPlacementPolicy
@@ -39,7 +39,7 @@ public sealed class CostPolicy : IPlacementPolicy
         }
 
         Way chosen = fairest.Best;
-        Way? next = chosen.Compute.Worker == least.Best.Compute.Worker ? least.Other : least.Best;
+        Way? next = ReferenceEquals(chosen.Compute.Worker, least.Best.Compute.Worker) ? least.Other : least.Best;
         string reason = CostReason.Of(chosen, next);
         var placement = new RequestPlacement(chosen.IsPair ? chosen.Compute.Worker : null, chosen.Decode.Worker, reason)
         {
@@ -72,11 +72,11 @@ public sealed class CostPolicy : IPlacementPolicy
         {
             if (!_any || Precedes(way, Best))
             {
-                Other = !_any || Best.Compute.Worker == way.Compute.Worker ? Other : Best;
+                Other = !_any || ReferenceEquals(Best.Compute.Worker, way.Compute.Worker) ? Other : Best;
                 Best = way;
                 _any = true;
             }
-            else if (way.Compute.Worker != Best.Compute.Worker && (Other is not { } other || Precedes(way, other)))
+            else if (!ReferenceEquals(way.Compute.Worker, Best.Compute.Worker) && (Other is not { } other || Precedes(way, other)))
             {
                 Other = way;
             }

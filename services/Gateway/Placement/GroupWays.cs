@@ -33,10 +33,10 @@ internal sealed class GroupWays
         WorkerSnapshot[] all = [.. group.Prefill, .. group.Decode, .. group.Mixed];
         WorkerSnapshot? source = Source(request, all);
         _model = new CostModel(request, GroupRates.Of(all));
-        _prefill = group.HasPairs ? [.. group.Prefill.Select(worker => Computing(worker, source))] : [];
+        _prefill = group.HasPairs ? [.. group.Prefill.SelectMany(worker => Computing(worker, source))] : [];
         _decode = group.HasPairs ? [.. group.Decode.Select(_model.Decode)] : [];
-        _alone = [.. (group.HasPairs ? group.Decode : []).Concat(group.Mixed).Select(worker => Computing(worker, source))];
         _aloneDecode = [.. _decode, .. group.Mixed.Select(_model.Decode)];
+        _alone = [.. _aloneDecode.Select(decode => Alone(decode, source))];
         _leastTpot = _aloneDecode.Min(decode => decode.Tpot);
         _promptTokens = Math.Max(request.PromptTokens, 1);
         _first = (int)(Math.Max(request.Turn, 0) % all.Length);
@@ -71,19 +71,19 @@ internal sealed class GroupWays
         .ThenBy(worker => worker.Info.Id, StringComparer.Ordinal)
         .FirstOrDefault();
 
-    private ComputeCost Computing(WorkerSnapshot worker, WorkerSnapshot? source)
+    // With a fetch only where the prompt is then computed sooner: otherwise nothing is sooner.
+    private IEnumerable<ComputeCost> Computing(WorkerSnapshot worker, WorkerSnapshot? source)
     {
         ComputeCost own = _model.Compute(worker, source: null);
-        if (source is null || source == worker)
-        {
-            return own;
-        }
-
-        // Fetching saves work even where it saves no time.
         ComputeCost fetching = _model.Compute(worker, source);
-        return Weigh(fetching) < Weigh(own) ? fetching : own;
+        return fetching.End < own.End ? [own, fetching] : [own];
+    }
 
-        static double Weigh(in ComputeCost cost) => cost.End + (CostModel.WorkSecond * cost.Compute);
+    private ComputeCost Alone(DecodeCost decode, WorkerSnapshot? source)
+    {
+        ComputeCost own = _model.Compute(decode.Worker, source: null);
+        ComputeCost fetching = _model.Compute(decode.Worker, source);
+        return _model.Alone(fetching, decode).Total < _model.Alone(own, decode).Total ? fetching : own;
     }
 
     private void Show<T>(ref T visitor, bool isPair, in ComputeCost compute, in DecodeCost decode, in WayCost cost)

@@ -63,6 +63,9 @@ internal readonly record struct DecodeCost
     /// <summary>Sequences that generate while it computes prompts itself.</summary>
     public required long Streams { get; init; }
 
+    /// <summary>Tokens that a sequence is predicted to generate there; at least 1.</summary>
+    public required double Output { get; init; }
+
     /// <summary>Whether it has the blocks for prompts and outputs.</summary>
     public required bool Fits { get; init; }
 }
@@ -76,7 +79,7 @@ internal readonly record struct DecodeCost
 /// <param name="Tpot">Time per output token.</param>
 /// <param name="Charge">What it takes from others, see <see cref="CostModel"/>.</param>
 /// <param name="Stored">Prompt tokens whose K/V pools take in, on both workers.</param>
-/// <param name="Rank">0 when it fits memory and the target of the time per output token, 1 when it fits memory, 2 when it doesn't.</param>
+/// <param name="Rank">0 when it fits memory and the target of the time per output token, its own and that of streams which it stalls; 1 when it fits memory; 2 when it doesn't.</param>
 internal readonly record struct WayCost(
     double Queue, double Fetch, double Compute, double Handover, double Step, double Tpot, double Charge, int Stored, int Rank)
 {

@@ -58,7 +58,7 @@ public sealed class ServiceCommandTests
     [InlineData("llmc worker: Worker:Tiers:HostMemoryMiB is '0'; expected at least 1 with Worker:Tiers:DiskPath", "worker", "--model", "/tmp", "--kv-disk", "/tmp/kv")]
     [InlineData("llmc worker: Argument 'chef' not recognized.", "worker", "--role", "chef")]
     [InlineData("llmc gateway: Argument 'best' not recognized.", "gateway", "--placement", "best")]
-    [InlineData("llmc gateway: Gateway:Placement is 'best'; expected one of round-robin, least-predicted-load.", "gateway", "--model", "/tmp", "--set", "Gateway:Placement=best")]
+    [InlineData("llmc gateway: Gateway:Placement is 'best'; expected one of cost, round-robin, least-loaded, power-of-two, prefix-affinity, least-predicted-load.", "gateway", "--model", "/tmp", "--set", "Gateway:Placement=best")]
     [InlineData("llmc worker: --device cuda is not available in this build", "worker", "--device", "cuda")]
     [InlineData("llmc worker: Worker:Cpu: CpuOptions.Affinity: '0-' is no list of processors", "worker", "--model", "/tmp", "--affinity", "0-")]
     [InlineData("but this process may not use 8000; it may use", "worker", "--model", "/tmp", "--affinity", "8000")]

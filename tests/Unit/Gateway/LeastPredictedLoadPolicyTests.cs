@@ -89,9 +89,9 @@ public sealed class LeastPredictedLoadPolicyTests
     public void Policies_are_found_by_name()
     {
         Assert.IsType<LeastPredictedLoadPolicy>(PlacementPolicies.Create("Least-Predicted-Load"));
-        Assert.IsType<RoundRobinPolicy>(PlacementPolicies.Create(PlacementPolicies.Default));
+        Assert.IsType<CostPolicy>(PlacementPolicies.Create(PlacementPolicies.Default));
         string message = Assert.Throws<ArgumentException>(() => PlacementPolicies.Create("best")).Message;
-        Assert.Contains("'best'; expected one of round-robin, least-predicted-load", message, StringComparison.Ordinal);
+        Assert.Contains("'best'; expected one of cost, round-robin, least-loaded, power-of-two, prefix-affinity, least-predicted-load", message, StringComparison.Ordinal);
     }
 
     private static WorkerSnapshot Mixed(string id, long predicted = 0, int waiting = 0, int blocks = 0) =>
