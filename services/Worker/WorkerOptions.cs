@@ -72,6 +72,9 @@ public sealed record WorkerOptions
     /// <summary>Time between two heartbeats, which carry the load: at most a third of <see cref="Lease"/>.</summary>
     public TimeSpan LoadInterval { get; init; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Time between two batches in which the cluster's prefix directory is told which KV blocks came and went; what comes after a quiet time is told at once.</summary>
+    public TimeSpan PublishInterval { get; init; } = TimeSpan.FromMilliseconds(50);
+
     /// <summary>How long running requests may take to finish when the worker ends; the others then fail. What is left of it goes to writing KV blocks to the disk, where there is such a tier.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -133,6 +136,8 @@ public sealed record WorkerOptions
         Require(Lease >= TimeSpan.FromMilliseconds(100) && Lease <= TimeSpan.FromHours(1), nameof(Lease), Lease, "100 milliseconds to an hour");
         Require(
             LoadInterval > TimeSpan.Zero && LoadInterval <= Lease / 3, nameof(LoadInterval), LoadInterval, $"over zero and at most a third of {Section}:{nameof(Lease)}, {Lease / 3}");
+        Require(
+            PublishInterval > TimeSpan.Zero && PublishInterval <= TimeSpan.FromMinutes(1), nameof(PublishInterval), PublishInterval, "over zero and at most a minute");
         Require(
             ShutdownTimeout >= TimeSpan.Zero && ShutdownTimeout <= TimeSpan.FromDays(1), nameof(ShutdownTimeout), ShutdownTimeout, "a time such as 00:00:10, at most a day");
         ValidateEngine();

@@ -34,9 +34,10 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <param name="options">Limits.</param>
     /// <param name="logger">Where failures are reported.</param>
     /// <param name="tiers">Where evicted KV blocks go; by default they are lost.</param>
+    /// <param name="held">Told of the blocks that pool and tiers hold; none: nobody wants to know.</param>
     /// <exception cref="IOException">The tiers' folder can't be used.</exception>
     /// <exception cref="ArgumentException">The options leave no room for prefill, or a limit is not positive.</exception>
-    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null, KvTierOptions? tiers = null)
+    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null, KvTierOptions? tiers = null, HeldBlocks? held = null)
     {
         ArgumentNullException.ThrowIfNull(runner);
         ArgumentNullException.ThrowIfNull(options);
@@ -71,7 +72,7 @@ public sealed class InferenceEngine : IInferenceEngine
 
         _admissionQuantile = options.AdmissionQuantile;
         Runner = runner;
-        Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
+        Pool = new BlockPool(runner.KvStore.BlockCount, blockSize) { Held = held };
         _logger = logger ?? NullLogger.Instance;
         _tiers = tiers is { IsEnabled: true } ? new KvTiers(Pool, runner.KvStore, runner.Fingerprint, tiers, _inbox.Wake, _logger) : null;
         Pool.Released += _inbox.Wake;

@@ -71,6 +71,9 @@ public sealed partial class BlockPool
     /// <summary>Keeps content that is evicted; set before the pool is used.</summary>
     internal IEvictedContent? Evicted { get; set; }
 
+    /// <summary>Told of content that becomes findable, or is no more; set before the pool is used.</summary>
+    internal HeldBlocks? Held { get; set; }
+
     private int Available => _idle.Count(Free) + _idle.Count(Cached);
 
     /// <summary>
@@ -181,6 +184,7 @@ public sealed partial class BlockPool
             if (_hashes[block] is null && _byHash.TryAdd(hash, block))
             {
                 _hashes[block] = hash;
+                Held?.Gain(hash, KvTier.Device);
             }
         }
     }
@@ -257,6 +261,11 @@ public sealed partial class BlockPool
     {
         lock (_lock)
         {
+            foreach (BlockHash hash in _byHash.Keys)
+            {
+                Held?.Lose(hash, KvTier.Device);
+            }
+
             _byHash.Clear();
             Array.Clear(_hashes);
             _idle.Append(Cached, Free);
@@ -281,6 +290,7 @@ public sealed partial class BlockPool
         {
             _byHash.Remove(hash);
             _hashes[block] = null;
+            Held?.Lose(hash, KvTier.Device);
         }
 
         _references[block] = 1;

@@ -1,6 +1,7 @@
 using LlmCluster.Cluster;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Execution;
+using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.Tokenization;
 using LlmCluster.KvTransfer;
 using LlmCluster.KvTransfer.Receiving;
@@ -23,7 +24,9 @@ internal static class WorkerServices
     public static void AddWorker(this IServiceCollection services, WorkerOptions options, string id, IModelRunner runner, Func<ITokenizer> tokenizer)
     {
         services.AddSingleton<IInferenceEngine>(provider =>
-            new InferenceEngine(runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>(), options.Tiers));
+            new InferenceEngine(
+                runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>(), options.Tiers, provider.GetRequiredService<HeldBlocks>()));
+        services.AddSingleton<HeldBlocks>();
         services.AddSingleton<IKvTransport, GrpcKvTransport>();
         services.AddSingleton<TransferRate>();
         services.AddSingleton(provider => new KvReceiver(
