@@ -3,6 +3,7 @@ using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 using Microsoft.Extensions.Configuration;
@@ -65,6 +66,9 @@ public sealed record WorkerOptions
 
     /// <summary>Deadlines and limits of KV transfer from this worker.</summary>
     public KvSenderOptions Sender { get; init; } = new();
+
+    /// <summary>Deadlines and limits of fetching KV blocks from other workers, and of serving them.</summary>
+    public KvFetchOptions Fetch { get; init; } = new();
 
     /// <summary>The worker vanishes from the cluster this long after its last heartbeat.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
@@ -144,6 +148,7 @@ public sealed record WorkerOptions
         Check(() => Tiers.Validate(TiersKey));
         Check(() => Receiver.Validate($"{Section}:{nameof(Receiver)}"));
         Check(() => Sender.Validate($"{Section}:{nameof(Sender)}"));
+        Check(() => Fetch.Validate($"{Section}:{nameof(Fetch)}"));
     }
 
     private void ValidateEngine()

@@ -119,23 +119,51 @@ public sealed class InferenceEngine : IInferenceEngine
     };
 
     /// <inheritdoc/>
-    public IGeneration Submit(GenerationRequest request)
+    public IGeneration Submit(GenerationRequest request) => Submit(request, prefix: null);
+
+    /// <inheritdoc/>
+    public IGeneration Submit(GenerationRequest request, BlockLease? prefix)
     {
-        RequestValidator.Validate(request, Model, Pool);
-        var generation = new SequenceGeneration(request, Cancel);
-        generation.Sequence = NewSequence(request, generation, canBePreempted: true);
-        PostOrThrow(Command.For(CommandKind.Submit, generation.Sequence));
-        return generation;
+        try
+        {
+            RequestValidator.Validate(request, Model, Pool);
+            var generation = new SequenceGeneration(request, Cancel);
+            generation.Sequence = NewSequence(request, generation, canBePreempted: true);
+            generation.Sequence.Prefix = prefix;
+            PostOrThrow(Command.For(CommandKind.Submit, generation.Sequence));
+            return generation;
+        }
+        catch
+        {
+            prefix?.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
-    public void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken)
+    public void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken) =>
+        SubmitPrefill(request, prefix: null, sink, cancellationToken);
+
+    /// <inheritdoc/>
+    public void SubmitPrefill(GenerationRequest request, BlockLease? prefix, IPrefillSink sink, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(sink);
-        RequestValidator.Validate(request, Model, Pool);
-        var output = new PrefillOutput(request, sink, _logger);
-        Sequence sequence = NewSequence(request, output, canBePreempted: false);
-        PostOrThrow(Command.For(CommandKind.Submit, sequence));
+        PrefillOutput output;
+        Sequence sequence;
+        try
+        {
+            ArgumentNullException.ThrowIfNull(sink);
+            RequestValidator.Validate(request, Model, Pool);
+            output = new PrefillOutput(request, sink, _logger);
+            sequence = NewSequence(request, output, canBePreempted: false);
+            sequence.Prefix = prefix;
+            PostOrThrow(Command.For(CommandKind.Submit, sequence));
+        }
+        catch
+        {
+            prefix?.Dispose();
+            throw;
+        }
+
         output.Attach(cancellationToken.UnsafeRegister(
             state => _inbox.Post(Command.For(CommandKind.Cancel, (Sequence)state!)), sequence));
     }
@@ -171,6 +199,15 @@ public sealed class InferenceEngine : IInferenceEngine
             reservation);
         (blocks, cachedBlocks) = await reservation.Granted.ConfigureAwait(false);
         return (blocks, await LoadAsync(prefix, blocks, cachedBlocks, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(BlockLease Blocks, int CachedBlocks)?> TryReserveAsync(BlockHash[] prefix, int blockCount, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _inbox.PredictedNeed(Pool.BlockSize) is { } need && Pool.TryReserve(prefix, blockCount, out int cachedBlocks, need) is { } blocks
+            ? (blocks, await LoadAsync(prefix, blocks, cachedBlocks, cancellationToken).ConfigureAwait(false))
+            : null;
     }
 
     /// <inheritdoc/>

@@ -129,6 +129,23 @@ public sealed partial class BlockPool
         return new BlockLease(this, blocks);
     }
 
+    /// <summary>Takes references on the leading blocks of <paramref name="prefix"/> that are in the pool.</summary>
+    /// <returns>The lease, or null when the first one is not there.</returns>
+    public BlockLease? TakeCached(ReadOnlySpan<BlockHash> prefix)
+    {
+        var blocks = new List<int>();
+        lock (_lock)
+        {
+            while (blocks.Count < prefix.Length && _byHash.TryGetValue(prefix[blocks.Count], out int block))
+            {
+                AddReferenceLocked(block);
+                blocks.Add(block);
+            }
+        }
+
+        return blocks.Count == 0 ? null : new BlockLease(this, [.. blocks]);
+    }
+
     /// <summary>How many leading blocks of <paramref name="prefix"/> are in the pool. Takes no references: a hint.</summary>
     public int CountPrefix(ReadOnlySpan<BlockHash> prefix)
     {

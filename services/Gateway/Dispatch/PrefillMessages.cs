@@ -12,7 +12,8 @@ internal static class PrefillMessages
     /// <param name="sequence">The sequence.</param>
     /// <param name="epoch">Number of the attempt, from 1.</param>
     /// <param name="decodeEndpoint">gRPC address of the decode worker.</param>
-    public static PrefillRequest Create(RequestPlan plan, GenerateSequence sequence, int epoch, Uri decodeEndpoint)
+    /// <param name="fetchEndpoint">gRPC address of a worker that is thought to hold more of the prompt's blocks; null for none.</param>
+    public static PrefillRequest Create(RequestPlan plan, GenerateSequence sequence, int epoch, Uri decodeEndpoint, Uri? fetchEndpoint = null)
     {
         LocalGeneration local = plan.Local;
         var request = new PrefillRequest
@@ -27,6 +28,7 @@ internal static class PrefillMessages
             Kind = (RequestKind)local.Kind,
             Tenant = local.Tenant,
             DecodeEndpoint = decodeEndpoint.GetLeftPart(UriPartial.Authority),
+            FetchEndpoint = fetchEndpoint?.GetLeftPart(UriPartial.Authority) ?? "",
         };
         request.Prompt.AddRange(local.Prompts[sequence.Prompt]);
         request.StopTokenIds.AddRange(local.StopTokenIds);
