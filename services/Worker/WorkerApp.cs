@@ -35,6 +35,7 @@ public sealed class WorkerApp : IAsyncDisposable
     private readonly WorkerOptions _options;
     private readonly WorkerStatusSource _status;
     private ClusterMembership? _membership;
+    private BlockPublisher? _publisher;
     private int _disposed;
 
     private WorkerApp(WebApplication app, CpuModelRunner runner, WorkerModel? ownModel, WorkerOptions options, WorkerInfo info)
@@ -93,6 +94,13 @@ public sealed class WorkerApp : IAsyncDisposable
             worker.Info = worker.Info with { HttpEndpoint = listener.HttpEndpoint, GrpcEndpoint = listener.GrpcEndpoint };
             worker._membership = new ClusterMembership(
                 state, worker.Info, worker._status, options.Lease, options.LoadInterval, app.Services.GetRequiredService<ILogger<ClusterMembership>>());
+            worker._publisher = new BlockPublisher(
+                state.Directory,
+                id,
+                app.Services.GetRequiredService<HeldBlocks>(),
+                options.PublishInterval,
+                worker.Joined,
+                app.Services.GetRequiredService<ILogger<BlockPublisher>>());
             return worker;
         }
         catch
@@ -129,6 +137,11 @@ public sealed class WorkerApp : IAsyncDisposable
         if (_membership is not null)
         {
             await FinishRequestsAsync().ConfigureAwait(false);
+            if (_publisher is not null)
+            {
+                await _publisher.DisposeAsync().ConfigureAwait(false);
+            }
+
             await _membership.DisposeAsync().ConfigureAwait(false);
         }
 

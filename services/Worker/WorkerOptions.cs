@@ -3,6 +3,7 @@ using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 using Microsoft.Extensions.Configuration;
@@ -66,11 +67,17 @@ public sealed record WorkerOptions
     /// <summary>Deadlines and limits of KV transfer from this worker.</summary>
     public KvSenderOptions Sender { get; init; } = new();
 
+    /// <summary>Deadlines and limits of fetching KV blocks from other workers, and of serving them.</summary>
+    public KvFetchOptions Fetch { get; init; } = new();
+
     /// <summary>The worker vanishes from the cluster this long after its last heartbeat.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Time between two heartbeats, which carry the load: at most a third of <see cref="Lease"/>.</summary>
     public TimeSpan LoadInterval { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Time between two batches in which the cluster's prefix directory is told which KV blocks came and went; what comes after a quiet time is told at once.</summary>
+    public TimeSpan PublishInterval { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>How long running requests may take to finish when the worker ends; the others then fail. What is left of it goes to writing KV blocks to the disk, where there is such a tier.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -134,11 +141,14 @@ public sealed record WorkerOptions
         Require(
             LoadInterval > TimeSpan.Zero && LoadInterval <= Lease / 3, nameof(LoadInterval), LoadInterval, $"over zero and at most a third of {Section}:{nameof(Lease)}, {Lease / 3}");
         Require(
+            PublishInterval > TimeSpan.Zero && PublishInterval <= TimeSpan.FromMinutes(1), nameof(PublishInterval), PublishInterval, "over zero and at most a minute");
+        Require(
             ShutdownTimeout >= TimeSpan.Zero && ShutdownTimeout <= TimeSpan.FromDays(1), nameof(ShutdownTimeout), ShutdownTimeout, "a time such as 00:00:10, at most a day");
         ValidateEngine();
         Check(() => Tiers.Validate(TiersKey));
         Check(() => Receiver.Validate($"{Section}:{nameof(Receiver)}"));
         Check(() => Sender.Validate($"{Section}:{nameof(Sender)}"));
+        Check(() => Fetch.Validate($"{Section}:{nameof(Fetch)}"));
     }
 
     private void ValidateEngine()

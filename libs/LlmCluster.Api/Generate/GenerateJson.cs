@@ -34,6 +34,11 @@ public static class GenerateJson
             throw new JsonException("It has no sequences.");
         }
 
+        if (request.Local?.FetchEndpoint is { } peer && !(peer.IsAbsoluteUri && peer.Scheme is ("http" or "https")))
+        {
+            throw new JsonException($"local.fetch_endpoint is '{peer}'; it must be an address like http://10.0.0.7:9001.");
+        }
+
         for (int i = 0; i < request.Sequences.Count; i++)
         {
             GenerateSequence sequence = request.Sequences[i];

@@ -52,12 +52,46 @@ public interface IInferenceEngine : IAsyncDisposable
     /// <exception cref="GenerationException">The request can never be served: it is longer than the context or the pool.</exception>
     IGeneration Submit(GenerationRequest request);
 
+    /// <summary>Generates a sequence here, whose leading blocks are in the pool and stay there until it is admitted, unless others can't get on without their room.</summary>
+    /// <param name="request">The sequence.</param>
+    /// <param name="prefix">References on those blocks; taken over. Null for none.</param>
+    /// <exception cref="GenerationException">The request can never be served.</exception>
+    IGeneration Submit(GenerationRequest request, BlockLease? prefix)
+    {
+        using (prefix)
+        {
+            return Submit(request);
+        }
+    }
+
     /// <summary>Computes a prompt and its first token for another worker.</summary>
     /// <param name="request">The sequence; only its first token is generated.</param>
     /// <param name="sink">Told of every block that is ready; never on the caller's thread.</param>
     /// <param name="cancellationToken">Ends the work; the sink is told.</param>
     /// <exception cref="GenerationException">The request can never be served.</exception>
     void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken);
+
+    /// <summary>Computes a prompt for another worker, whose leading blocks are in the pool and stay there until it is admitted, unless others can't get on without their room.</summary>
+    /// <param name="request">The sequence; only its first token is generated.</param>
+    /// <param name="prefix">References on those blocks; taken over. Null for none.</param>
+    /// <param name="sink">Told of every block that is ready; never on the caller's thread.</param>
+    /// <param name="cancellationToken">Ends the work; the sink is told.</param>
+    /// <exception cref="GenerationException">The request can never be served.</exception>
+    void SubmitPrefill(GenerationRequest request, BlockLease? prefix, IPrefillSink sink, CancellationToken cancellationToken)
+    {
+        using (prefix)
+        {
+            SubmitPrefill(request, sink, cancellationToken);
+        }
+    }
+
+    /// <summary>Takes blocks if they can be had at once, beside all that run and wait; content that a lower tier has of them is brought up.</summary>
+    /// <param name="prefix">Hashes of the first blocks.</param>
+    /// <param name="blockCount">Blocks wanted in all.</param>
+    /// <param name="cancellationToken">Ends the wait for lower tiers.</param>
+    /// <returns>The blocks, and how many of them from the first hold their content already; null when there is no room.</returns>
+    ValueTask<(BlockLease Blocks, int CachedBlocks)?> TryReserveAsync(BlockHash[] prefix, int blockCount, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<(BlockLease, int)?>(Pool.TryReserve(prefix, blockCount, out int cachedBlocks) is { } blocks ? (blocks, cachedBlocks) : null);
 
     /// <summary>
     /// Takes blocks for a prompt that another worker computes, waiting in order of arrival until there are enough.

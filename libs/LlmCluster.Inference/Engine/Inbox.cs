@@ -155,6 +155,16 @@ internal sealed class Inbox
         }
     }
 
+    /// <summary>Blocks that those who run and wait are predicted to take still; null once closed.</summary>
+    public int? PredictedNeed(int blockSize)
+    {
+        lock (_lock)
+        {
+            long queued = ((_queuedTokens + _queuedPrediction) / blockSize) + _queued;
+            return _closed ? null : (int)Math.Min(_predictedBlocks + queued, int.MaxValue);
+        }
+    }
+
     /// <summary>Whether blocks may be taken at once, without passing someone by.</summary>
     /// <param name="keepAvailable">Blocks to leave to those that run.</param>
     public bool NobodyWaits(out int keepAvailable)

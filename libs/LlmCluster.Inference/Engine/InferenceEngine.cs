@@ -34,9 +34,10 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <param name="options">Limits.</param>
     /// <param name="logger">Where failures are reported.</param>
     /// <param name="tiers">Where evicted KV blocks go; by default they are lost.</param>
+    /// <param name="held">Told of the blocks that pool and tiers hold; none: nobody wants to know.</param>
     /// <exception cref="IOException">The tiers' folder can't be used.</exception>
     /// <exception cref="ArgumentException">The options leave no room for prefill, or a limit is not positive.</exception>
-    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null, KvTierOptions? tiers = null)
+    public InferenceEngine(IModelRunner runner, EngineOptions options, ILogger? logger = null, KvTierOptions? tiers = null, HeldBlocks? held = null)
     {
         ArgumentNullException.ThrowIfNull(runner);
         ArgumentNullException.ThrowIfNull(options);
@@ -71,7 +72,7 @@ public sealed class InferenceEngine : IInferenceEngine
 
         _admissionQuantile = options.AdmissionQuantile;
         Runner = runner;
-        Pool = new BlockPool(runner.KvStore.BlockCount, blockSize);
+        Pool = new BlockPool(runner.KvStore.BlockCount, blockSize) { Held = held };
         _logger = logger ?? NullLogger.Instance;
         _tiers = tiers is { IsEnabled: true } ? new KvTiers(Pool, runner.KvStore, runner.Fingerprint, tiers, _inbox.Wake, _logger) : null;
         Pool.Released += _inbox.Wake;
@@ -118,23 +119,51 @@ public sealed class InferenceEngine : IInferenceEngine
     };
 
     /// <inheritdoc/>
-    public IGeneration Submit(GenerationRequest request)
+    public IGeneration Submit(GenerationRequest request) => Submit(request, prefix: null);
+
+    /// <inheritdoc/>
+    public IGeneration Submit(GenerationRequest request, BlockLease? prefix)
     {
-        RequestValidator.Validate(request, Model, Pool);
-        var generation = new SequenceGeneration(request, Cancel);
-        generation.Sequence = NewSequence(request, generation, canBePreempted: true);
-        PostOrThrow(Command.For(CommandKind.Submit, generation.Sequence));
-        return generation;
+        try
+        {
+            RequestValidator.Validate(request, Model, Pool);
+            var generation = new SequenceGeneration(request, Cancel);
+            generation.Sequence = NewSequence(request, generation, canBePreempted: true);
+            generation.Sequence.Prefix = prefix;
+            PostOrThrow(Command.For(CommandKind.Submit, generation.Sequence));
+            return generation;
+        }
+        catch
+        {
+            prefix?.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
-    public void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken)
+    public void SubmitPrefill(GenerationRequest request, IPrefillSink sink, CancellationToken cancellationToken) =>
+        SubmitPrefill(request, prefix: null, sink, cancellationToken);
+
+    /// <inheritdoc/>
+    public void SubmitPrefill(GenerationRequest request, BlockLease? prefix, IPrefillSink sink, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(sink);
-        RequestValidator.Validate(request, Model, Pool);
-        var output = new PrefillOutput(request, sink, _logger);
-        Sequence sequence = NewSequence(request, output, canBePreempted: false);
-        PostOrThrow(Command.For(CommandKind.Submit, sequence));
+        PrefillOutput output;
+        Sequence sequence;
+        try
+        {
+            ArgumentNullException.ThrowIfNull(sink);
+            RequestValidator.Validate(request, Model, Pool);
+            output = new PrefillOutput(request, sink, _logger);
+            sequence = NewSequence(request, output, canBePreempted: false);
+            sequence.Prefix = prefix;
+            PostOrThrow(Command.For(CommandKind.Submit, sequence));
+        }
+        catch
+        {
+            prefix?.Dispose();
+            throw;
+        }
+
         output.Attach(cancellationToken.UnsafeRegister(
             state => _inbox.Post(Command.For(CommandKind.Cancel, (Sequence)state!)), sequence));
     }
@@ -170,6 +199,15 @@ public sealed class InferenceEngine : IInferenceEngine
             reservation);
         (blocks, cachedBlocks) = await reservation.Granted.ConfigureAwait(false);
         return (blocks, await LoadAsync(prefix, blocks, cachedBlocks, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(BlockLease Blocks, int CachedBlocks)?> TryReserveAsync(BlockHash[] prefix, int blockCount, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _inbox.PredictedNeed(Pool.BlockSize) is { } need && Pool.TryReserve(prefix, blockCount, out int cachedBlocks, need) is { } blocks
+            ? (blocks, await LoadAsync(prefix, blocks, cachedBlocks, cancellationToken).ConfigureAwait(false))
+            : null;
     }
 
     /// <inheritdoc/>

@@ -71,6 +71,9 @@ public sealed partial class BlockPool
     /// <summary>Keeps content that is evicted; set before the pool is used.</summary>
     internal IEvictedContent? Evicted { get; set; }
 
+    /// <summary>Told of content that becomes findable, or is no more; set before the pool is used.</summary>
+    internal HeldBlocks? Held { get; set; }
+
     private int Available => _idle.Count(Free) + _idle.Count(Cached);
 
     /// <summary>
@@ -124,6 +127,23 @@ public sealed partial class BlockPool
         Lookups.Miss(prefix.Length - hits);
         cachedBlocks = hits;
         return new BlockLease(this, blocks);
+    }
+
+    /// <summary>Takes references on the leading blocks of <paramref name="prefix"/> that are in the pool.</summary>
+    /// <returns>The lease, or null when the first one is not there.</returns>
+    public BlockLease? TakeCached(ReadOnlySpan<BlockHash> prefix)
+    {
+        var blocks = new List<int>();
+        lock (_lock)
+        {
+            while (blocks.Count < prefix.Length && _byHash.TryGetValue(prefix[blocks.Count], out int block))
+            {
+                AddReferenceLocked(block);
+                blocks.Add(block);
+            }
+        }
+
+        return blocks.Count == 0 ? null : new BlockLease(this, [.. blocks]);
     }
 
     /// <summary>How many leading blocks of <paramref name="prefix"/> are in the pool. Takes no references: a hint.</summary>
@@ -181,6 +201,7 @@ public sealed partial class BlockPool
             if (_hashes[block] is null && _byHash.TryAdd(hash, block))
             {
                 _hashes[block] = hash;
+                Held?.Gain(hash, KvTier.Device);
             }
         }
     }
@@ -257,6 +278,11 @@ public sealed partial class BlockPool
     {
         lock (_lock)
         {
+            foreach (BlockHash hash in _byHash.Keys)
+            {
+                Held?.Lose(hash, KvTier.Device);
+            }
+
             _byHash.Clear();
             Array.Clear(_hashes);
             _idle.Append(Cached, Free);
@@ -281,6 +307,7 @@ public sealed partial class BlockPool
         {
             _byHash.Remove(hash);
             _hashes[block] = null;
+            Held?.Lose(hash, KvTier.Device);
         }
 
         _references[block] = 1;

@@ -246,6 +246,11 @@ internal sealed partial class Scheduler(
         int block;
         while (!pool.TryAllocate(out block))
         {
+            if (ReleasePrefixes())
+            {
+                continue;
+            }
+
             int victim = _running.FindLastIndex(static candidate => candidate.CanBePreempted && candidate.Load is null && candidate.Preemptions < MaxPreemptions);
             if (victim <= index)
             {
@@ -284,6 +289,7 @@ internal sealed partial class Scheduler(
                 bool isPatient = Environment.TickCount64 - reservation.QueuedAt < ReservationPatience.TotalMilliseconds;
                 if (!reservation.TryGrant(pool, isPatient ? Room : Headroom))
                 {
+                    ReleasePrefixes();
                     return;
                 }
 
@@ -312,6 +318,8 @@ internal sealed partial class Scheduler(
             BlockLease? blocks = pool.TryReserve(sequence.Reusable, count, out int cachedBlocks, RoomBeside(sequence, count));
             if (blocks is null)
             {
+                // The pool wakes the engine if that makes room.
+                ReleasePrefixes();
                 return;
             }
 
@@ -325,6 +333,18 @@ internal sealed partial class Scheduler(
                 TryAddChunk(sequence, plan);
             }
         }
+    }
+
+    // Those who wait keep blocks only as long as nobody else needs them: two of them could keep each other from being admitted.
+    private bool ReleasePrefixes()
+    {
+        bool any = false;
+        foreach (object waiting in _waiting)
+        {
+            any |= waiting is Sequence sequence && sequence.ReleasePrefix();
+        }
+
+        return any;
     }
 
     // A prompt that is computed for another worker gives its blocks back before others can have grown much.

@@ -112,6 +112,9 @@ internal sealed class Sequence
     public ReadOnlySpan<BlockHash> Reusable =>
         CollectionsMarshal.AsSpan(_hashes)[..((Length - 1) / _blockSize)];
 
+    /// <summary>References that keep its leading blocks in the pool while it waits; null for none.</summary>
+    public BlockLease? Prefix { get; set; }
+
     /// <summary>Content for its next blocks that is on its way up from a tier. Until that is over, the sequence is neither computed nor preempted.</summary>
     public TierLoad? Load { get; set; }
 
@@ -126,6 +129,7 @@ internal sealed class Sequence
     {
         _blocks.AddRange(lease.Detach());
         WasAdmitted = true;
+        ReleasePrefix();
         Computed = cachedBlocks * _blockSize;
         Published = cachedBlocks;
         _cachedBlocks = cachedBlocks;
@@ -173,8 +177,19 @@ internal sealed class Sequence
             _blocks.Clear();
         }
 
+        ReleasePrefix();
         Computed = 0;
         Published = 0;
+    }
+
+    /// <summary>Gives the references up that keep its leading blocks in the pool.</summary>
+    /// <returns>Whether there were any.</returns>
+    public bool ReleasePrefix()
+    {
+        BlockLease? prefix = Prefix;
+        Prefix = null;
+        prefix?.Dispose();
+        return prefix is not null;
     }
 
     private int BlocksFor(int tokens) => (tokens + _blockSize - 1) / _blockSize;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Google.Protobuf;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.Protocol.V1;
 
 namespace LlmCluster.KvTransfer.Frames;
@@ -29,6 +30,26 @@ internal static class KvFrameReader
         }
 
         return new KvIncomingFrame { Open = message.Open, Commit = message.Commit };
+    }
+
+    /// <summary>Reads one message of a fetch. Nothing of <paramref name="input"/> is kept.</summary>
+    /// <param name="input">The message.</param>
+    /// <param name="sink">Takes the blocks; none: they are skipped.</param>
+    /// <exception cref="InvalidProtocolBufferException">The bytes are no <c>KvFetchMessage</c>.</exception>
+    public static KvFetchIncoming ReadFetched(in ReadOnlySequence<byte> input, IKvBlockSink? sink)
+    {
+        if (TryReadBlocks(input, sink))
+        {
+            return new KvFetchIncoming { HasBlocks = true };
+        }
+
+        KvFetchMessage message = KvFetchMessage.Parser.ParseFrom(input);
+        if (message.Blocks is { } blocks)
+        {
+            sink?.Receive(blocks.Layer, blocks.FirstBlock, blocks.BlockCount, new ReadOnlySequence<byte>(blocks.Payload.Memory), blocks.Checksum);
+        }
+
+        return new KvFetchIncoming { Found = message.Found, HasBlocks = message.Blocks is not null };
     }
 
     // False: not a plain blocks frame. Whether it is well-formed at all is for the generated parser to say.

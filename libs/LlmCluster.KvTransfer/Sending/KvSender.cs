@@ -1,4 +1,6 @@
 using LlmCluster.Inference.Engine;
+using LlmCluster.Inference.KvCache;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.KvTransfer.Frames;
 using LlmCluster.KvTransfer.Transports;
 using LlmCluster.Protocol.V1;
@@ -19,7 +21,9 @@ public readonly record struct KvSendResult(int CachedTokens, int SkippedBlocks, 
 /// <param name="transport">Reaches decode workers.</param>
 /// <param name="options">Deadlines and limits.</param>
 /// <param name="rate">Told of every transfer; none: nobody wants to know.</param>
-public sealed class KvSender(IInferenceEngine engine, IKvTransport transport, KvSenderOptions options, TransferRate? rate = null)
+/// <param name="fetcher">Fetches blocks from other workers; none: they are computed.</param>
+public sealed class KvSender(
+    IInferenceEngine engine, IKvTransport transport, KvSenderOptions options, TransferRate? rate = null, KvFetcher? fetcher = null)
 {
     private int _live;
 
@@ -36,17 +40,12 @@ public sealed class KvSender(IInferenceEngine engine, IKvTransport transport, Kv
     public async Task<KvSendResult> SendAsync(PrefillRequest sequence, CancellationToken cancellationToken)
     {
         GenerationRequest request = SequenceMapping.ToGenerationRequest(sequence, engine.Runner.Config);
-        if (!Uri.TryCreate(sequence.DecodeEndpoint, UriKind.Absolute, out Uri? receiver) || receiver.Scheme is not ("http" or "https"))
-        {
-            throw new KvTransferException(
-                KvTransferError.InvalidRequest,
-                $"The sequence can't be served: decode_endpoint is '{sequence.DecodeEndpoint}'; it must be an address like http://10.0.0.7:9001.");
-        }
-
+        Uri receiver = ReadAddress(sequence.DecodeEndpoint, "decode_endpoint");
+        Uri? peer = sequence.FetchEndpoint.Length == 0 ? null : ReadAddress(sequence.FetchEndpoint, "fetch_endpoint");
         Interlocked.Increment(ref _live);
         try
         {
-            return await PrefillAndSendAsync(sequence, request, receiver, cancellationToken).ConfigureAwait(false);
+            return await PrefillAndSendAsync(sequence, request, receiver, peer, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not KvTransferException)
         {
@@ -58,12 +57,19 @@ public sealed class KvSender(IInferenceEngine engine, IKvTransport transport, Kv
         }
     }
 
+    private static Uri ReadAddress(string text, string field) =>
+        Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && address.Scheme is ("http" or "https")
+            ? address
+            : throw new KvTransferException(
+                KvTransferError.InvalidRequest, $"The sequence can't be served: {field} is '{text}'; it must be an address like http://10.0.0.7:9001.");
+
     private async Task<KvSendResult> PrefillAndSendAsync(
-        PrefillRequest sequence, GenerationRequest request, Uri receiver, CancellationToken cancellationToken)
+        PrefillRequest sequence, GenerationRequest request, Uri receiver, Uri? peer, CancellationToken cancellationToken)
     {
+        BlockLease? prefix = peer is null || fetcher is null ? null : await fetcher.FetchAsync(peer, request, cancellationToken).ConfigureAwait(false);
         using var work = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var progress = new PrefillProgress(engine.Runner.KvStore.Layout.Layers);
-        engine.SubmitPrefill(request, progress, work.Token);
+        engine.SubmitPrefill(request, prefix, progress, work.Token);
         try
         {
             await Deadline.WaitAsync(progress.Started, options.QueueTimeout, "The prompt was not admitted", work.Token).ConfigureAwait(false);

@@ -89,7 +89,7 @@ internal sealed class SequenceReader : IAsyncDisposable
         await Task.Yield();
         cancellationToken.ThrowIfCancellationRequested();
         IGeneration generation = _request.Local is { } local
-            ? _source.Start(local.ToGeneration(_request.RequestId, sequence))
+            ? await _source.StartAsync(local.ToGeneration(_request.RequestId, sequence), local.FetchEndpoint, cancellationToken).ConfigureAwait(false)
             : await _source.ReceiveAsync(_request.RequestId, sequence.Index, cancellationToken).ConfigureAwait(false);
         await using var text = new TextGeneration(generation, _tokenizer, _options);
         await foreach (TextDelta delta in text.ReadAllAsync(cancellationToken).ConfigureAwait(false))

@@ -1,8 +1,10 @@
 using LlmCluster.Cluster;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Execution;
+using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.Tokenization;
 using LlmCluster.KvTransfer;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 using LlmCluster.KvTransfer.Transports;
@@ -23,20 +25,36 @@ internal static class WorkerServices
     public static void AddWorker(this IServiceCollection services, WorkerOptions options, string id, IModelRunner runner, Func<ITokenizer> tokenizer)
     {
         services.AddSingleton<IInferenceEngine>(provider =>
-            new InferenceEngine(runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>(), options.Tiers));
-        services.AddSingleton<IKvTransport, GrpcKvTransport>();
+            new InferenceEngine(
+                runner, options.Engine, provider.GetRequiredService<ILogger<InferenceEngine>>(), options.Tiers, provider.GetRequiredService<HeldBlocks>()));
+        services.AddSingleton<HeldBlocks>();
+        services.AddSingleton<GrpcKvTransport>();
+        services.AddSingleton<IKvTransport>(provider => provider.GetRequiredService<GrpcKvTransport>());
         services.AddSingleton<TransferRate>();
         services.AddSingleton(provider => new KvReceiver(
             provider.GetRequiredService<IInferenceEngine>(), options.Receiver, logger: provider.GetRequiredService<ILogger<KvReceiver>>(), rate: provider.GetRequiredService<TransferRate>()));
         services.AddSingleton(provider => new KvSender(
-            provider.GetRequiredService<IInferenceEngine>(), provider.GetRequiredService<IKvTransport>(), options.Sender, provider.GetRequiredService<TransferRate>()));
+            provider.GetRequiredService<IInferenceEngine>(),
+            provider.GetRequiredService<IKvTransport>(),
+            options.Sender,
+            provider.GetRequiredService<TransferRate>(),
+            provider.GetRequiredService<KvFetcher>()));
+        services.AddSingleton(provider => new KvFetchServer(provider.GetRequiredService<IInferenceEngine>(), options.Fetch));
+        services.AddSingleton(provider => new KvFetcher(
+            provider.GetRequiredService<IInferenceEngine>(),
+            provider.GetRequiredService<GrpcKvTransport>(),
+            options.Fetch,
+            provider.GetRequiredService<ILogger<KvFetcher>>(),
+            provider.GetRequiredService<TransferRate>()));
         services.AddSingleton(provider => new WorkerStatusSource(
             options,
             id,
             provider.GetRequiredService<IInferenceEngine>(),
             provider.GetRequiredService<KvReceiver>(),
             provider.GetRequiredService<KvSender>(),
-            provider.GetRequiredService<TransferRate>()));
+            provider.GetRequiredService<TransferRate>(),
+            provider.GetRequiredService<KvFetcher>(),
+            provider.GetRequiredService<KvFetchServer>()));
         services.AddSingleton<ISequenceSource, WorkerSequenceSource>();
         services.AddSingleton(_ => tokenizer());
         services.AddGrpc(grpc =>
@@ -52,6 +70,7 @@ internal static class WorkerServices
     {
         app.MapStatus();
         app.MapGrpcHealthChecksService();
+        app.MapGrpcService<KvFetchService>();
         if (role is WorkerRole.Prefill or WorkerRole.Mixed)
         {
             app.MapGrpcService<PrefillService>();

@@ -5,6 +5,7 @@ using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.KvCache.Tiers;
 using LlmCluster.Inference.Scheduling.Prediction;
 using LlmCluster.KvTransfer;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.KvTransfer.Sending;
 
@@ -70,12 +71,18 @@ internal sealed record WorkerStatusReport
     /// <summary>Transfers that go out.</summary>
     public required int OutgoingTransfers { get; init; }
 
+    /// <summary>Blocks that came from other workers instead of being computed, and that others got.</summary>
+    public required KvFetchReport KvFetch { get; init; }
+
     /// <summary>Client requests that wait for a prefill worker.</summary>
     public required int WaitingForTransfer { get; init; }
 }
 
 /// <summary>Counts of KV blocks; <c>free + cached + referenced = total</c>.</summary>
 internal sealed record KvBlockReport(int Total, int Free, int Cached, int Referenced);
+
+/// <summary>What was fetched from other workers, and what of this one others fetched.</summary>
+internal sealed record KvFetchReport(long Fetches, long Blocks, long Bytes, long Failures, long Skipped, long ServedBlocks, long ServedBytes);
 
 /// <summary>
 /// Outputs that ended, their median in tokens, and the shares of recent ones that were no longer than the quantile predicted on their arrival: null before the first.
@@ -95,7 +102,14 @@ internal sealed record OutputLengthReport(
 
 /// <summary>What the worker is doing, for probes, operators and the cluster.</summary>
 internal sealed class WorkerStatusSource(
-    WorkerOptions options, string id, IInferenceEngine engine, KvReceiver receiver, KvSender sender, TransferRate transferRate)
+    WorkerOptions options,
+    string id,
+    IInferenceEngine engine,
+    KvReceiver receiver,
+    KvSender sender,
+    TransferRate transferRate,
+    KvFetcher fetcher,
+    KvFetchServer fetchServer)
 {
     private long _reports;
     private volatile bool _joined;
@@ -145,6 +159,7 @@ internal sealed class WorkerStatusSource(
     {
         EngineStatus status = engine.Status;
         BlockPoolCounts blocks = status.Blocks;
+        KvFetchStatus fetched = fetcher.Status;
         return new WorkerStatusReport
         {
             Id = id,
@@ -166,6 +181,8 @@ internal sealed class WorkerStatusSource(
             KvTiers = engine.Tiers,
             IncomingTransfers = receiver.LiveTransfers,
             OutgoingTransfers = sender.LiveTransfers,
+            KvFetch = new KvFetchReport(
+                fetched.Fetches, fetched.Blocks, fetched.Bytes, fetched.Failures, fetched.Skipped, fetchServer.ServedBlocks, fetchServer.ServedBytes),
             WaitingForTransfer = receiver.WaitingRequests,
         };
     }

@@ -6,8 +6,11 @@ namespace LlmCluster.Worker.Sequences;
 public interface ISequenceSource
 {
     /// <summary>Generates a sequence here, prompt and answer.</summary>
+    /// <param name="request">The sequence.</param>
+    /// <param name="fetchEndpoint">gRPC address of a worker that is thought to hold more of the prompt's blocks than this one; null for none.</param>
+    /// <param name="cancellationToken">The client's connection.</param>
     /// <exception cref="GenerationException">The request can never be served here.</exception>
-    IGeneration Start(GenerationRequest request);
+    ValueTask<IGeneration> StartAsync(GenerationRequest request, Uri? fetchEndpoint, CancellationToken cancellationToken);
 
     /// <summary>
     /// Waits for a sequence that a prefill worker hands over. Disposing the result, or cancelling the wait, drops the

@@ -83,6 +83,29 @@ public sealed class WorkerAppTests(WorkerFixture fixture) : IClassFixture<Worker
     }
 
     [Fact]
+    public async Task The_directory_learns_what_blocks_a_worker_holds_and_learns_it_anew_when_it_has_lost_it()
+    {
+        await using var state = new InMemoryClusterState();
+        await using WorkerApp worker = await fixture.StartAsync(WorkerRole.Mixed, state);
+        GenerationRequest request = Request(50, 20);
+        ulong[] hashes = [.. BlockHash.Chain(BlockHash.Root(worker.Info.ModelFingerprint), request.Prompt, 16).Select(hash => hash.High)];
+        await using (IGeneration generation = worker.Engine.Submit(request))
+        {
+            await ReadAsync(generation);
+        }
+
+        var held = new PrefixMatch(worker.Info.Id, 3, 3);
+        await Eventually.TrueAsync(async () => (await state.Directory.FindAsync(hashes)) is [var match] && match == held);
+
+        // Its entries are gone with its membership, which it takes again.
+        await state.LeaveAsync(worker.Info.Id);
+        await Eventually.TrueAsync(async () => (await state.Directory.FindAsync(hashes)) is [var match] && match == held);
+        worker.Engine.Pool.ClearCache();
+        await Eventually.TrueAsync(async () => (await state.Directory.FindAsync(hashes)).Count == 0);
+        Assert.Equal(0, (await state.Directory.GetUseAsync()).Entries);
+    }
+
+    [Fact]
     public async Task Probes_and_status_tell_how_it_is()
     {
         await using var state = new InMemoryClusterState();

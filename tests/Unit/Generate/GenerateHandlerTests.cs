@@ -132,7 +132,7 @@ public sealed class GenerateHandlerTests
 
         public int Disposed => Volatile.Read(ref _disposed);
 
-        public IGeneration Start(GenerationRequest request) => throw new InvalidOperationException("Nothing is local here.");
+        public ValueTask<IGeneration> StartAsync(GenerationRequest request, Uri? fetchEndpoint, CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing is local here.");
 
         public ValueTask<IGeneration> ReceiveAsync(string requestId, int index, CancellationToken cancellationToken)
         {

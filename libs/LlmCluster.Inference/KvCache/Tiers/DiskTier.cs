@@ -19,6 +19,7 @@ internal sealed partial class DiskTier : IDisposable
     private readonly DiskFolder _folder;
     private readonly BlockHash _identity;
     private readonly int _blockBytes;
+    private readonly HeldBlocks? _held;
     private readonly ILogger _logger;
     private long _loggedAt;
 
@@ -28,9 +29,11 @@ internal sealed partial class DiskTier : IDisposable
     /// <param name="blockBytes">Bytes of a block's content.</param>
     /// <param name="capacity">Most files.</param>
     /// <param name="logger">Where failures are reported.</param>
+    /// <param name="held">Told of what is here; none: nobody wants to know.</param>
     /// <exception cref="IOException">The folder can't be used.</exception>
-    public DiskTier(string root, BlockHash identity, int blockBytes, int capacity, ILogger logger)
+    public DiskTier(string root, BlockHash identity, int blockBytes, int capacity, ILogger logger, HeldBlocks? held = null)
     {
+        _held = held;
         _identity = identity;
         _blockBytes = blockBytes;
         _logger = logger;
@@ -156,6 +159,7 @@ internal sealed partial class DiskTier : IDisposable
             if (!_files.ContainsKey(hash))
             {
                 _files.Add(hash, _order.AddLast(hash));
+                _held?.Gain(hash, KvTier.Disk);
             }
         }
 
@@ -198,6 +202,7 @@ internal sealed partial class DiskTier : IDisposable
         foreach ((_, BlockHash hash) in found)
         {
             _files.Add(hash, _order.AddLast(hash));
+            _held?.Gain(hash, KvTier.Disk);
         }
 
         MakeRoom(0);
@@ -240,6 +245,7 @@ internal sealed partial class DiskTier : IDisposable
         if (_files.Remove(hash, out LinkedListNode<BlockHash>? node))
         {
             _order.Remove(node);
+            _held?.Lose(hash, KvTier.Disk);
         }
     }
 

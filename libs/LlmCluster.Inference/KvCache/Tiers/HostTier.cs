@@ -23,13 +23,16 @@ internal sealed unsafe class HostTier : IDisposable
     private readonly int[] _pins;
     private readonly IndexLists _lists;
     private readonly NativeBuffer _memory;
+    private readonly HeldBlocks? _held;
     private int _busy;
     private bool _closed;
 
     /// <param name="blockBytes">Bytes of a slot.</param>
     /// <param name="capacity">Slots.</param>
-    public HostTier(long blockBytes, int capacity)
+    /// <param name="held">Told of what is here; none: nobody wants to know.</param>
+    public HostTier(long blockBytes, int capacity, HeldBlocks? held = null)
     {
+        _held = held;
         BlockBytes = checked((int)blockBytes);
         Capacity = capacity;
         _hashes = new BlockHash[capacity];
@@ -120,6 +123,7 @@ internal sealed unsafe class HostTier : IDisposable
         {
             _pins[slot] = 0;
             _lists.AddLast(Used, slot);
+            _held?.Gain(_hashes[slot], KvTier.Host);
             EndUseLocked();
         }
     }
@@ -228,6 +232,7 @@ internal sealed unsafe class HostTier : IDisposable
                 _lists.Remove(Used, slot);
                 evicted = _hashes[slot];
                 _slots.Remove(_hashes[slot]);
+                _held?.Lose(_hashes[slot], KvTier.Host);
                 return true;
             }
         }

@@ -46,7 +46,7 @@ internal sealed partial class KvTiers : IEvictedContent
         _options = options;
         _onLoaded = onLoaded;
         _logger = logger;
-        _host = new HostTier(_layout.BlockBytes, options.HostBlocksFor(_layout));
+        _host = new HostTier(_layout.BlockBytes, options.HostBlocksFor(_layout), pool.Held);
         _disk = options.DiskPath is null ? null : OpenDisk(options.DiskPath, modelFingerprint);
         _writer = new TierWriter(pool, store, _host, _disk, options.WriteAhead);
         _loader = new TierLoader(pool, store, _host, _disk, _writer);
@@ -211,7 +211,7 @@ internal sealed partial class KvTiers : IEvictedContent
         {
             // A hash of both: blocks of equal hashes but other shapes must not meet.
             var identity = BlockHash.Root(modelFingerprint, _layout.Fingerprint);
-            var disk = new DiskTier(path, identity, _host.BlockBytes, _options.DiskBlocksFor(_layout), _logger);
+            var disk = new DiskTier(path, identity, _host.BlockBytes, _options.DiskBlocksFor(_layout), _logger, _pool.Held);
             LogDisk(disk.Folder, disk.Count);
             return disk;
         }

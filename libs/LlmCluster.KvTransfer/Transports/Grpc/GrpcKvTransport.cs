@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
 using Grpc.Net.Client;
+using LlmCluster.KvTransfer.Fetching;
+using LlmCluster.Protocol.V1;
 
 namespace LlmCluster.KvTransfer.Transports.Grpc;
 
 /// <summary>Transfers as gRPC streams. Connections are kept and shared by all transfers to the same worker.</summary>
-public sealed class GrpcKvTransport : IKvTransport
+public sealed class GrpcKvTransport : IKvTransport, IKvFetchTransport
 {
     /// <summary>HTTP/2 window of a stream and of a connection at both ends, in bytes.</summary>
     public const int WindowBytes = 16 << 20;
@@ -19,18 +21,29 @@ public sealed class GrpcKvTransport : IKvTransport
     /// <inheritdoc/>
     public ValueTask<IKvSenderStream> OpenAsync(Uri receiver, CancellationToken cancellationToken)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        var authority = new Uri(receiver.GetLeftPart(UriPartial.Authority));
-        GrpcChannel channel = _channels.GetOrAdd(authority, static key => new Lazy<GrpcChannel>(() => CreateChannel(key))).Value;
         try
         {
-            var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(
+            var call = ChannelTo(receiver).CreateCallInvoker().AsyncDuplexStreamingCall(
                 KvTransferMethod.ForSender, null, new CallOptions(cancellationToken: cancellationToken));
             return ValueTask.FromResult<IKvSenderStream>(new GrpcSenderStream(call, receiver));
         }
         catch (RpcException e)
         {
             throw KvStatus.FromRpcException(e, receiver);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IKvFetchStream Fetch(Uri peer, KvFetchRequest request, CancellationToken cancellationToken)
+    {
+        var options = new CallOptions(cancellationToken: cancellationToken);
+        try
+        {
+            return new GrpcFetchStream(ChannelTo(peer).CreateCallInvoker().AsyncServerStreamingCall(KvFetchMethod.ForCaller, null, options, request), peer);
+        }
+        catch (RpcException e)
+        {
+            throw KvStatus.FromRpcException(e, peer, "Worker");
         }
     }
 
@@ -59,6 +72,13 @@ public sealed class GrpcKvTransport : IKvTransport
         KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         UseProxy = false,
     };
+
+    private GrpcChannel ChannelTo(Uri worker)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var authority = new Uri(worker.GetLeftPart(UriPartial.Authority));
+        return _channels.GetOrAdd(authority, static key => new Lazy<GrpcChannel>(() => CreateChannel(key))).Value;
+    }
 
     private static GrpcChannel CreateChannel(Uri authority) => GrpcChannel.ForAddress(authority, new GrpcChannelOptions
     {

@@ -23,8 +23,8 @@ public static class KvStatus
             exception.Message),
         exception.Message);
 
-    /// <summary>The transfer error that a failed call to a decode worker amounts to.</summary>
-    internal static KvTransferException FromRpcException(RpcException exception, Uri receiver) => new(
+    /// <summary>The transfer error that a failed call to a worker amounts to.</summary>
+    internal static KvTransferException FromRpcException(RpcException exception, Uri receiver, string who = "Decode worker") => new(
         exception.StatusCode switch
         {
             StatusCode.InvalidArgument => KvTransferError.InvalidRequest,
@@ -39,6 +39,6 @@ public static class KvStatus
             StatusCode.Cancelled => KvTransferError.Unavailable,
             _ => KvTransferError.Internal,
         },
-        $"Decode worker {receiver.GetLeftPart(UriPartial.Authority)}: {exception.Status.Detail}",
+        $"{who} {receiver.GetLeftPart(UriPartial.Authority)}: {exception.Status.Detail}",
         exception);
 }
