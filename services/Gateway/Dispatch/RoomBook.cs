@@ -22,6 +22,7 @@ internal sealed class RoomBook : BackgroundService
     private readonly ConcurrentDictionary<string, RoomLease> _leases = new(StringComparer.Ordinal);
     private readonly Lock _ownLock = new();
     private readonly SemaphoreSlim _renew = new(0, 1);
+    private volatile Task _renewal = Task.CompletedTask;
 
     public RoomBook(IClusterState state, StateGuard guard)
     {
@@ -105,7 +106,9 @@ internal sealed class RoomBook : BackgroundService
                 RoomReservation[] live = [.. _leases.Values.Select(lease => lease.Current).Where(reservation => reservation.Claims.Count > 0)];
                 if (live.Length > 0)
                 {
-                    await _guard.TryAsync(token => _state.Reservations.RenewAsync(live, Lifetime, token), stoppingToken).ConfigureAwait(false);
+                    Task renewal = _guard.TryAsync(token => _state.Reservations.RenewAsync(live, Lifetime, token), stoppingToken).AsTask();
+                    _renewal = renewal;
+                    await renewal.ConfigureAwait(false);
                 }
             }
         }
@@ -168,6 +171,8 @@ internal sealed class RoomBook : BackgroundService
         using var patience = new CancellationTokenSource(TellTimeout);
         try
         {
+            // A renewal that came after the end of a reservation would make it again.
+            await _renewal.WaitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _guard.TryAsync(operation, patience.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)

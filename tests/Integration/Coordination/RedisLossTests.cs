@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
+using LlmCluster.Cluster.Redis;
 using LlmCluster.Testing;
 using Xunit;
 
@@ -11,6 +12,7 @@ namespace LlmCluster.Tests.Integration.Coordination;
 public sealed class RedisLossTests
 {
     private const int Clients = 6;
+    private const int KnownPrompts = 8;
     private static readonly TimeSpan Away = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(10);
 
@@ -36,9 +38,13 @@ public sealed class RedisLossTests
             }
         }))];
 
-        // A prompt that the cluster knows before Redis is lost.
-        JsonObject known = Request(cluster, seed: 777_777, length: 400);
-        await AskAsync(cluster, known, deadline.Token);
+        // Prompts that some workers hold before Redis is lost.
+        JsonObject[] known = [.. Enumerable.Range(0, KnownPrompts).Select(i => Request(cluster, 777_777 + i, length: 400))];
+        foreach (JsonObject request in known)
+        {
+            await AskAsync(cluster, request, deadline.Token);
+        }
+
         await Eventually.TrueAsync(() => answers.Count > 4 * Clients);
 
         await cluster.Redis.KillAsync();
@@ -47,17 +53,21 @@ public sealed class RedisLossTests
         await Eventually.TrueAsync(() => answers.Count > before + Clients, state: () => cluster.Log);
         await cluster.Redis.RestartAsync();
 
-        // What workers held all the time is found again by gateways whose directory was empty.
+        // What workers held all the time is found again by gateways whose directory was empty. Each prompt is asked for once: only those that held it answer so.
         var back = Stopwatch.StartNew();
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                (HttpStatusCode status, JsonNode body) = await AskAsync(cluster, known, deadline.Token);
-                return status == HttpStatusCode.OK && body["usage"]!["prompt_tokens_details"]!["cached_tokens"]!.GetValue<int>() == 384;
-            },
-            Recovery,
-            () => cluster.Log);
-        Assert.True(back.Elapsed < Recovery, $"It took {back.Elapsed}.");
+        await using (RedisClusterState state = await RedisClusterState.ConnectAsync(new RedisOptions { Url = cluster.Redis.Url }))
+        {
+            await Eventually.ValueAsync(() => state.Directory.GetUseAsync(), use => use.Workers == 4 && use.Entries >= KnownPrompts * 25, Recovery);
+        }
+
+        foreach (JsonObject request in known)
+        {
+            (HttpStatusCode status, JsonNode body) = await AskAsync(cluster, request, deadline.Token);
+            Assert.True(status == HttpStatusCode.OK, $"{(int)status}: {body}");
+            Assert.Equal(384, body["usage"]!["prompt_tokens_details"]!["cached_tokens"]!.GetValue<int>());
+        }
+
+        Assert.True(back.Elapsed < Recovery, $"It took {back.Elapsed}.\n{cluster.Log}");
 
         int recovered = answers.Count;
         await Eventually.TrueAsync(() => answers.Count > recovered + (4 * Clients));

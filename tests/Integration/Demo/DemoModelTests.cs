@@ -30,7 +30,7 @@ public sealed class DemoModelTests
     {
         await using RedisServer redis = await RedisServer.StartAsync();
         (LlmcProcess process, Uri address) = await LlmcProcess.StartReadyAsync(
-            ["up", "--redis", redis.Url, "--port", "0", "--prefill", "1", "--decode", "1", "--mixed", "0"]);
+            ["up", "--redis", redis.Url, "--port", "0", "--prefill", "1", "--decode", "1", "--mixed", "0", "--placement", "round-robin"]);
         await using (process)
         {
             using var client = new HttpClient { BaseAddress = address, Timeout = Deadline };

@@ -29,9 +29,11 @@ public sealed class DisaggregationEqualityTests
         string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--prefill", "0", "--decode", "0", "--mixed", "1");
         Assert.Equal(Requests, expected.Length);
 
-        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", "--mixed", "0");
+        // In turn: every prompt is handed over.
+        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", "--mixed", "0", "--placement", "round-robin");
         AssertEqual(workload, expected, oneAndOne);
 
+        // By cost: some are handed over, some are computed where they decode, some have blocks fetched.
         string[] twoAndTwo = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "2", "--decode", "2", "--mixed", "0");
         AssertEqual(workload, expected, twoAndTwo);
     }
@@ -49,7 +51,7 @@ public sealed class DisaggregationEqualityTests
 
         IReadOnlyList<JsonObject> workload = Workload.Create(Model, QuantizedRequests, seed: 6);
         string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--mixed", "1", option, format);
-        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", option, format);
+        string[] oneAndOne = await AnswerAsync(checkpoint, workload, Concurrency, "--prefill", "1", "--decode", "1", "--placement", "round-robin", option, format);
         AssertEqual(workload, expected, oneAndOne);
     }
 
@@ -68,7 +70,7 @@ public sealed class DisaggregationEqualityTests
 
         IReadOnlyList<JsonObject> workload = Workload.Create(Model, QuantizedRequests, seed: 7);
         string[] expected = await AnswerAsync(checkpoint, workload, concurrency: 1, "--mixed", "1", "--quantize", format);
-        string[] oneAndOne = await AnswerAsync(quantized, workload, Concurrency, "--prefill", "1", "--decode", "1");
+        string[] oneAndOne = await AnswerAsync(quantized, workload, Concurrency, "--prefill", "1", "--decode", "1", "--placement", "round-robin");
         AssertEqual(workload, expected, oneAndOne);
     }
 

@@ -45,7 +45,9 @@ internal sealed class GatewayHost : IAsyncDisposable
         {
             string model = host._directory.Combine(ModelName);
             RandomCheckpoint.Write(ModelPresets.ByName["tiny"].Config(ModelArchitecture.Llama), 1, model);
-            GatewayOptions options = new() { Url = "http://127.0.0.1:0", ModelPath = model };
+
+            // Workers in turn, so that a test knows which one its request goes to.
+            GatewayOptions options = new() { Url = "http://127.0.0.1:0", ModelPath = model, Placement = "round-robin" };
             host._options = configure?.Invoke(options) ?? options;
             host._gateway = await GatewayApp.StartAsync(host._options, host._state, logging => logging.AddProvider(new ListProvider(host._log)));
             host.Client = new HttpClient { BaseAddress = host._gateway.Url };

@@ -29,7 +29,7 @@ public sealed class WorkerLossTests : IAsyncLifetime
             _workers[id] = new LlmcProcess(["worker", "--role", role, "--id", id, "--model", model, "--threads", "1", "--redis", _redis.Url]);
         }
 
-        _gateway = new LlmcProcess(["gateway", "--model", model, "--port", "0", "--redis", _redis.Url]);
+        _gateway = new LlmcProcess(["gateway", "--model", model, "--port", "0", "--redis", _redis.Url, "--placement", "round-robin"]);
         await Task.WhenAll(_workers.Values.Select(w => w.WaitForReadyAsync()));
         _client = new HttpClient { BaseAddress = await _gateway.WaitForReadyAsync() };
         await Eventually.TrueAsync(async () => (await _client.GetFromJsonAsync<JsonElement>("/internal/workers")).GetProperty("workers").GetArrayLength() == 3);
