@@ -42,7 +42,7 @@ public sealed record GatewayOptions
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Longest time that a request waits for the cluster's state; it is then placed by what the gateway knows itself.</summary>
-    public TimeSpan StateTimeout { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan StateTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Longest time for running requests to end when the gateway ends.</summary>
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(5);
@@ -107,7 +107,7 @@ public sealed record GatewayOptions
         RequireTime(ConnectTimeout, nameof(ConnectTimeout));
         Require(
             StateTimeout >= TimeSpan.FromMilliseconds(10) && StateTimeout <= TimeSpan.FromMinutes(1),
-            nameof(StateTimeout), StateTimeout, "a time such as 00:00:00.500, 10 ms to a minute");
+            nameof(StateTimeout), StateTimeout, "a time such as 00:00:02, 10 ms to a minute");
         RequireTime(ShutdownTimeout, nameof(ShutdownTimeout));
         Require(PlacementPolicies.TryCreate(Placement, out _), nameof(Placement), Placement, $"one of {string.Join(", ", PlacementPolicies.Names)}");
         Require(PrefillAttempts is >= 1 and <= 100, nameof(PrefillAttempts), PrefillAttempts, "1 to 100");

@@ -7,7 +7,7 @@ namespace LlmCluster.Gateway.Dispatch;
 
 /// <summary>
 /// The room that this gateway has reserved for its requests, in the shared state while that can be reached, so that all gateways know of it. While it can't, room is given
-/// by what this gateway itself has placed; what it placed is made known once the state is back.
+/// by what this gateway itself has placed and what others had when that was last known; what it placed is made known once the state is back.
 /// </summary>
 internal sealed class RoomBook : BackgroundService
 {
@@ -21,6 +21,7 @@ internal sealed class RoomBook : BackgroundService
     private readonly StateGuard _guard;
     private readonly ConcurrentDictionary<string, RoomLease> _leases = new(StringComparer.Ordinal);
     private readonly Lock _ownLock = new();
+    private volatile Others _others = new([], 0);
     private readonly SemaphoreSlim _renew = new(0, 1);
     private volatile Task _renewal = Task.CompletedTask;
 
@@ -37,12 +38,20 @@ internal sealed class RoomBook : BackgroundService
     /// <summary>Requests that have room here.</summary>
     public int Count => _leases.Count;
 
-    /// <summary>What is reserved on each worker: by all gateways, or by this one alone while the others' can't be known.</summary>
+    /// <summary>What is reserved on each worker: by all gateways, as far as that is known.</summary>
     public async ValueTask<IReadOnlyDictionary<string, ReservedRoom>> GetReservedAsync(CancellationToken cancellationToken)
     {
         (bool succeeded, IReadOnlyDictionary<string, ReservedRoom>? reserved) =
             await _guard.TryAsync(_state.Reservations.GetReservedAsync, cancellationToken).ConfigureAwait(false);
-        return succeeded ? reserved! : OwnReserved();
+        if (!succeeded)
+        {
+            return Known();
+        }
+
+        Dictionary<string, ReservedRoom> own = OwnReserved();
+        _others = new Others(
+            reserved!.ToDictionary(static pair => pair.Key, pair => pair.Value.Without(own.GetValueOrDefault(pair.Key))), TimeProvider.System.GetTimestamp());
+        return reserved!;
     }
 
     /// <summary>Reserves room.</summary>
@@ -129,10 +138,10 @@ internal sealed class RoomBook : BackgroundService
     {
         lock (_ownLock)
         {
-            Dictionary<string, ReservedRoom> own = OwnReserved();
+            Dictionary<string, ReservedRoom> known = Known();
             foreach (RoomClaim claim in reservation.Claims)
             {
-                ReservedRoom reserved = own.GetValueOrDefault(claim.WorkerId);
+                ReservedRoom reserved = known.GetValueOrDefault(claim.WorkerId);
                 if (reserved.Blocks + claim.Blocks > claim.BlockLimit)
                 {
                     // The attempt that got no answer may have been made.
@@ -146,6 +155,22 @@ internal sealed class RoomBook : BackgroundService
         }
     }
 
+    // What others had reserved is forgotten when it would have ended unless renewed.
+    private Dictionary<string, ReservedRoom> Known()
+    {
+        Dictionary<string, ReservedRoom> known = OwnReserved();
+        Others others = _others;
+        if (TimeProvider.System.GetElapsedTime(others.Since) < Lifetime)
+        {
+            foreach ((string worker, ReservedRoom room) in others.Reserved)
+            {
+                known[worker] = known.GetValueOrDefault(worker).With(room);
+            }
+        }
+
+        return known;
+    }
+
     private Dictionary<string, ReservedRoom> OwnReserved()
     {
         Dictionary<string, ReservedRoom> own = [];
@@ -153,8 +178,7 @@ internal sealed class RoomBook : BackgroundService
         {
             foreach (RoomClaim claim in lease.Current.Claims)
             {
-                ReservedRoom sum = own.GetValueOrDefault(claim.WorkerId);
-                own[claim.WorkerId] = new ReservedRoom(sum.Blocks + claim.Blocks, sum.PrefillTokens + claim.PrefillTokens, sum.Sequences + claim.Sequences);
+                own[claim.WorkerId] = own.GetValueOrDefault(claim.WorkerId).With(new ReservedRoom(claim.Blocks, claim.PrefillTokens, claim.Sequences));
             }
         }
 
@@ -192,4 +216,6 @@ internal sealed class RoomBook : BackgroundService
             // It is about to renew, or has ended.
         }
     }
+
+    private sealed record Others(Dictionary<string, ReservedRoom> Reserved, long Since);
 }
