@@ -80,6 +80,9 @@ public sealed class AnswerUsageTests(WorkerFixture fixture) : IClassFixture<Work
             {
                 await context.Response.WriteAsync("data: 1\n\n");
                 await context.Response.Body.FlushAsync();
+
+                // A connection that is reset may lose what was not read yet.
+                await Eventually.TrueAsync(() => front.FirstBytes == 1);
                 context.Abort();
             };
             await front.AskAsync();
