@@ -4,6 +4,7 @@ using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.KvCache;
 using LlmCluster.Inference.Models;
+using LlmCluster.KvTransfer.Fetching;
 using LlmCluster.KvTransfer.Receiving;
 using LlmCluster.Worker.Hosting;
 using LlmCluster.Worker.Membership;
@@ -147,6 +148,8 @@ public sealed class WorkerApp : IAsyncDisposable
 
         // What is still under way fails now, with an error that its caller is told.
         await _app.Services.GetRequiredService<KvReceiver>().DisposeAsync().ConfigureAwait(false);
+        await _app.Services.GetRequiredService<KvFetcher>().DisposeAsync().ConfigureAwait(false);
+        await _app.Services.GetRequiredService<KvFetchServer>().DisposeAsync().ConfigureAwait(false);
         TimeSpan left = _options.ShutdownTimeout - TimeProvider.System.GetElapsedTime(start);
         await Engine.StopAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
         using (var deadline = new CancellationTokenSource(StopTimeout))

@@ -29,6 +29,7 @@ public class WorkerOptionsTests
             ("Cpu:Kv", "F32"),
             ("Receiver:ClaimTimeout", "00:00:07"),
             ("Sender:MaxFrameBytes", "65536"),
+            ("Fetch:Timeout", "00:00:01"),
             ("Lease", "00:00:05"),
             ("LoadInterval", "00:00:00.1"));
         Assert.Equal((WorkerRole.Decode, "d1", "*", "10.0.0.7"), (options.Role, options.Id, options.Host, options.AdvertisedHost));
@@ -37,6 +38,7 @@ public class WorkerOptionsTests
         Assert.Equal((64, "/var/kv", 128, TimeSpan.FromSeconds(3)), (options.Tiers.HostMemoryMiB, options.Tiers.DiskPath, options.Tiers.DiskMiB, options.Tiers.LoadTimeout));
         Assert.Equal(TimeSpan.FromSeconds(7), options.Receiver.ClaimTimeout);
         Assert.Equal(65536, options.Sender.MaxFrameBytes);
+        Assert.Equal(TimeSpan.FromSeconds(1), options.Fetch.Timeout);
         Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(100)), (options.Lease, options.LoadInterval));
         Assert.Equal("model", options.ServedModelName);
     }
@@ -45,6 +47,10 @@ public class WorkerOptionsTests
     [InlineData("Role", "worker")]
     [InlineData("ModelPath", "")]
     [InlineData("LoadInterval", "00:00:00")]
+    [InlineData("PublishInterval", "00:00:00")]
+    [InlineData("Fetch:Timeout", "00:00:00")]
+    [InlineData("Fetch:MaxServed", "0")]
+    [InlineData("Fetch:MaxFrameBytes", "1")]
     [InlineData("LoadInterval", "00:00:04")]
     [InlineData("Host", "not an address")]
     [InlineData("AdvertisedHost", "no/host")]
