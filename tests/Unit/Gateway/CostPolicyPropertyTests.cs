@@ -114,7 +114,11 @@ public sealed class CostPolicyPropertyTests
                 Info = worker.Info with { BlockBytes = random.Next(4) == 0 ? 0 : 4000 },
                 Load = worker.Load with
                 {
-                    PrefillRate = random.Next(3) * 1000, TransferRate = 1e6, StepTime = random.Next(4) * 0.02, WaitingTokens = random.Next(2000), Waiting = random.Next(3),
+                    PrefillRate = random.Next(3) * 1000,
+                    TransferRate = 1e6,
+                    StepTime = random.Next(4) * 0.02,
+                    WaitingTokens = random.Next(2000),
+                    Waiting = random.Next(3),
                 },
                 Reserved = worker.Reserved with { Blocks = random.Next(1100) },
             };
