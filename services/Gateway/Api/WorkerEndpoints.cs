@@ -50,6 +50,15 @@ internal sealed class WorkerEndpoints(ClusterView view) : IDisposable
                 ["referenced_blocks"] = worker.Load.ReferencedBlocks,
                 ["predicted_tokens"] = worker.Load.PredictedTokens,
                 ["predicted_blocks"] = worker.Load.PredictedBlocks,
+                ["prefill_rate"] = Math.Round(worker.Load.PrefillRate, 1),
+                ["transfer_rate"] = Math.Round(worker.Load.TransferRate),
+                ["step_time"] = Math.Round(worker.Load.StepTime, 6),
+            },
+            ["reserved"] = new JsonObject
+            {
+                ["blocks"] = worker.Reserved.Blocks,
+                ["prefill_tokens"] = worker.Reserved.PrefillTokens,
+                ["sequences"] = worker.Reserved.Sequences,
             },
         };
         try

@@ -1,3 +1,4 @@
+using LlmCluster.Cluster;
 using LlmCluster.Gateway.Telemetry;
 
 namespace LlmCluster.Gateway.Resilience;
@@ -13,12 +14,13 @@ internal sealed partial class StateHealth : IDisposable
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly ILogger<StateHealth> _logger;
+    private readonly ClusterView? _view;
     private bool _degraded;
     private long _tried;
 
-    public StateHealth(TimeProvider time, ILogger<StateHealth> logger)
+    public StateHealth(TimeProvider time, ILogger<StateHealth> logger, ClusterView? view = null)
     {
-        (_time, _logger) = (time, logger);
+        (_time, _logger, _view) = (time, logger, view);
         GatewayMetrics.Add(this);
     }
 
@@ -33,6 +35,9 @@ internal sealed partial class StateHealth : IDisposable
             }
         }
     }
+
+    /// <summary>Whether requests go by what was last known; without requests, the view of the workers tells.</summary>
+    public bool IsLastView => IsDegraded || _view is { IsFresh: false };
 
     /// <summary>Whether to call the state; who is told so says afterwards how it went.</summary>
     public bool MayTry()

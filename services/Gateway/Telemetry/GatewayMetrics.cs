@@ -147,7 +147,7 @@ public static class GatewayMetrics
     {
         lock (Lock)
         {
-            return States.Exists(static state => state.IsDegraded) ? 1 : 0;
+            return States.Exists(static state => state.IsLastView) ? 1 : 0;
         }
     }
 }
