@@ -11,6 +11,7 @@ public sealed class ConversationTests
 {
     private const int Conversations = 8;
     private const int Turns = 6;
+    private const int SideBySide = 2;
     private const int BlockSize = 16;
     private static readonly string[] Names = ["Marolia", "Benira", "Sadiko", "Renavin", "Domidan", "Vilara", "Tonirin", "Hetamith"];
     private static readonly string[] Things = ["lamp", "door", "bag", "bell", "boat", "hat"];
@@ -26,7 +27,7 @@ public sealed class ConversationTests
         JsonArray[] conversations = [.. Enumerable.Range(0, Conversations).Select(Begin)];
         for (int turn = 0; turn < Turns; turn++)
         {
-            // What could be reused is settled before the turn; within it, conversations run side by side.
+            // What could be reused is settled before the turn; within it, some conversations run side by side.
             int[][] prompts = new int[Conversations][];
             for (int i = 0; i < Conversations; i++)
             {
@@ -35,7 +36,8 @@ public sealed class ConversationTests
             }
 
             int[] reusable = Array.ConvertAll(prompts, seen.CountReusable);
-            await Task.WhenAll(Enumerable.Range(0, Conversations).Select(async i =>
+            var sideBySide = new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = deadline.Token };
+            await Parallel.ForAsync(0, Conversations, sideBySide, async (i, _) =>
             {
                 var request = new JsonObject
                 {
@@ -63,7 +65,7 @@ public sealed class ConversationTests
                 }
 
                 conversations[i].Add(new JsonObject { ["role"] = "assistant", ["content"] = answer["choices"]![0]!["message"]!["content"]!.GetValue<string>() });
-            }));
+            });
         }
 
         Assert.True(ideal > 0);

@@ -4,6 +4,7 @@ using System.Text.Json;
 using LlmCluster.Cluster;
 using LlmCluster.Gateway.Access;
 using Microsoft.AspNetCore.Http;
+using LlmCluster.Testing;
 using Xunit;
 
 namespace LlmCluster.Tests.Integration.Gateway;
@@ -58,9 +59,11 @@ public sealed class AccessTests
         using HttpResponseMessage first = await SendAsync(host.Client, "/v1/completions", $"Bearer {Secret}", """{"model": "tiny", "prompt": [5], "priority": -50, "user": "someone", "cache_salt": "s"}""");
         using HttpResponseMessage second = await SendAsync(host.Client, "/v1/completions", $"Bearer {Secret}", """{"model": "tiny", "prompt": [5], "priority": 60}""");
 
+        // An answer may be complete before its prefill call has come.
+        await Eventually.TrueAsync(() => prefill.Prefills.Count == 2);
         Assert.Equal(
             [(20, "tenant-alpha", "12:tenant-alpha|s"), (60, "tenant-alpha", "12:tenant-alpha|")],
-            prefill.Prefills.Select(p => (p.Request.Priority, p.Request.Tenant, p.Request.CacheSalt)));
+            prefill.Prefills.Select(p => (p.Request.Priority, p.Request.Tenant, p.Request.CacheSalt)).Order());
     }
 
     [Fact]

@@ -116,5 +116,5 @@ public sealed class TieredCacheTests : IDisposable
     }
 
     private LlmcProcess Start(string[] workers) => new(
-        ["up", "--model", Model, "--port", "0", "--kv-blocks", "9", "--kv-host-mib", "1", "--kv-disk", Disk, "--kv-disk-mib", "8", .. workers]);
+        ["up", "--model", Model, "--port", "0", "--kv-blocks", "9", "--kv-host-mib", "1", "--kv-disk", Disk, "--kv-disk-mib", "8", "--placement", "round-robin", .. workers]);
 }
