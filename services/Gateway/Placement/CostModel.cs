@@ -30,6 +30,8 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
     /// </summary>
     public const double Regret = 0.2;
 
+    private readonly double _tpotTarget = request.TpotTarget?.TotalSeconds ?? double.PositiveInfinity;
+
     /// <summary>The computing side, with a source of blocks or none.</summary>
     public ComputeCost Compute(WorkerSnapshot worker, WorkerSnapshot? source)
     {
@@ -63,12 +65,14 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
         WorkerLoad load = worker.Load;
         long streams = Math.Max((long)load.Running + load.Waiting, worker.Reserved.Sequences);
         double each = own.Step / (FixedSequences + Math.Max(load.Running, 1));
+        int missing = request.PromptTokens - Reusable(request.HeldBy(worker)).Any;
         return new DecodeCost
         {
             Worker = worker,
             Step = load.Running == 0 ? 0 : own.Step,
             Tpot = each * (FixedSequences + streams + request.Sequences),
-            Missing = request.PromptTokens - Reusable(request.HeldBy(worker)).Any,
+            Missing = missing,
+            MissingBytes = Bytes(missing, worker),
             TransferRate = own.Transfer,
             Streams = streams,
             Output = Math.Max((double)RoomClaims.PredictedOutput(request, worker) / Math.Max(request.Sequences, 1), 1),
@@ -79,7 +83,7 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
     /// <summary>One worker computes, the other generates.</summary>
     public WayCost Pair(in ComputeCost compute, in DecodeCost decode)
     {
-        double transfer = Bytes(decode.Missing, decode.Worker) / Math.Min(compute.TransferRate, decode.TransferRate);
+        double transfer = decode.MissingBytes / Math.Min(compute.TransferRate, decode.TransferRate);
         double handover = RoundTrip + Math.Max(transfer - compute.Compute, 0) + (transfer * LastLayer);
         int stored = compute.Stored + decode.Missing;
         double charge = Regret * stored * compute.TokenTime;
@@ -113,7 +117,7 @@ internal sealed class CostModel(PlacementRequest request, GroupRates rates)
         return new HeldTokens(Math.Clamp(held.Device, 0, any), any);
     }
 
-    private int Rank(bool fits, double tpot) => !fits ? 2 : tpot > request.TpotTarget?.TotalSeconds ? 1 : 0;
+    private int Rank(bool fits, double tpot) => !fits ? 2 : tpot > _tpotTarget ? 1 : 0;
 
     private static double Bytes(int tokens, WorkerSnapshot worker) =>
         tokens <= 0 ? 0 : Math.Ceiling((double)tokens / Math.Max(worker.Info.BlockSize, 1)) * worker.Info.BlockBytes;

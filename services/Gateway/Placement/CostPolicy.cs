@@ -32,15 +32,16 @@ public sealed class CostPolicy : IPlacementPolicy
             group.ForEach(ref least);
         }
 
-        var fairest = new Fairest(least.Best.Cost.Rank, least.Best.Cost.Total + Math.Max(NearSeconds, NearShare * least.Best.Cost.Total));
+        Shown best = least.Best;
+        var fairest = new Fairest(best.Cost.Rank, best.Cost.Total + Math.Max(NearSeconds, NearShare * best.Cost.Total));
         foreach (GroupWays group in groups)
         {
             group.ForEach(ref fairest);
         }
 
-        Way chosen = fairest.Best;
-        Way? next = ReferenceEquals(chosen.Compute.Worker, least.Best.Compute.Worker) ? least.Other : least.Best;
-        string reason = CostReason.Of(chosen, next);
+        Way chosen = fairest.Best.ToWay();
+        Shown? next = ReferenceEquals(chosen.Compute.Worker, best.Computes) ? least.Other : best;
+        string reason = CostReason.Of(chosen, next?.ToWay());
         var placement = new RequestPlacement(chosen.IsPair ? chosen.Compute.Worker : null, chosen.Decode.Worker, reason)
         {
             FetchFrom = chosen.Compute.Source,
@@ -59,45 +60,52 @@ public sealed class CostPolicy : IPlacementPolicy
         return candidates.Select(worker => model.Compute(worker, source: null)).OrderBy(cost => !cost.Fits).ThenBy(cost => cost.End).FirstOrDefault().Worker;
     }
 
+    private readonly record struct Shown(GroupWays Ways, int Compute, int Decode, WayCost Cost)
+    {
+        public WorkerSnapshot Computes => Ways.Computes(Compute, Decode);
+
+        public Way ToWay() => Ways.Get(Compute, Decode, Cost);
+    }
+
     // The best way of all, and the best of those that compute elsewhere.
     private struct Least : IWayVisitor
     {
         private bool _any;
 
-        public Way Best { get; private set; }
+        public Shown Best { get; private set; }
 
-        public Way? Other { get; private set; }
+        public Shown? Other { get; private set; }
 
-        public void Visit(in Way way)
+        public void Visit(GroupWays ways, int compute, int decode, in WayCost cost, double burden)
         {
-            if (!_any || Precedes(way, Best))
+            if (!_any || Precedes(cost, Best.Cost))
             {
-                Other = !_any || ReferenceEquals(Best.Compute.Worker, way.Compute.Worker) ? Other : Best;
-                Best = way;
+                Other = !_any || ReferenceEquals(Best.Computes, ways.Computes(compute, decode)) ? Other : Best;
+                Best = new Shown(ways, compute, decode, cost);
                 _any = true;
             }
-            else if (!ReferenceEquals(way.Compute.Worker, Best.Compute.Worker) && (Other is not { } other || Precedes(way, other)))
+            else if ((Other is not { } other || Precedes(cost, other.Cost)) && !ReferenceEquals(ways.Computes(compute, decode), Best.Computes))
             {
-                Other = way;
+                Other = new Shown(ways, compute, decode, cost);
             }
         }
 
-        private static bool Precedes(in Way one, in Way other) =>
-            one.Cost.Rank != other.Cost.Rank ? one.Cost.Rank < other.Cost.Rank : one.Cost.Total < other.Cost.Total;
+        private static bool Precedes(in WayCost one, in WayCost other) => one.Rank != other.Rank ? one.Rank < other.Rank : one.Total < other.Total;
     }
 
+    // Of the ways that come close to the best, the one with the least burden.
     private struct Fairest(int rank, double most) : IWayVisitor
     {
         private double _least = double.PositiveInfinity;
 
-        public Way Best { get; private set; }
+        public Shown Best { get; private set; }
 
-        public void Visit(in Way way)
+        public void Visit(GroupWays ways, int compute, int decode, in WayCost cost, double burden)
         {
-            if (way.Cost.Rank == rank && way.Cost.Total <= most && way.Burden < _least)
+            if (cost.Rank == rank && burden < _least && cost.Total <= most)
             {
-                _least = way.Burden;
-                Best = way;
+                _least = burden;
+                Best = new Shown(ways, compute, decode, cost);
             }
         }
     }

@@ -7,13 +7,17 @@ namespace LlmCluster.Gateway.Placement;
 /// <param name="Compute">Who computes the prompts.</param>
 /// <param name="Decode">Who generates.</param>
 /// <param name="Cost">What it comes to.</param>
-/// <param name="Burden">What it loads on workers: the time per output token by the least that there is, plus new copies by the prompts' length. For ways that are as fast.</param>
-internal readonly record struct Way(bool IsPair, ComputeCost Compute, DecodeCost Decode, WayCost Cost, double Burden);
+internal readonly record struct Way(bool IsPair, ComputeCost Compute, DecodeCost Decode, WayCost Cost);
 
-/// <summary>Is shown ways.</summary>
+/// <summary>Is shown ways: thousands for a request, so that what they consist of is looked up for the few that matter.</summary>
 internal interface IWayVisitor
 {
-    void Visit(in Way way);
+    /// <param name="ways">The group's ways.</param>
+    /// <param name="compute">Index of the computing side.</param>
+    /// <param name="decode">Index of the generating side; -1 when the computing worker generates.</param>
+    /// <param name="cost">What it comes to.</param>
+    /// <param name="burden">What it loads on workers: the time per output token by the least that there is, plus new copies by the prompts' length.</param>
+    void Visit(GroupWays ways, int compute, int decode, in WayCost cost, double burden);
 }
 
 /// <summary>All ways through a group of workers. What depends on one worker alone is computed once a worker; a pair then takes a few operations.</summary>
@@ -24,8 +28,8 @@ internal sealed class GroupWays
     private readonly DecodeCost[] _decode;
     private readonly ComputeCost[] _alone;
     private readonly DecodeCost[] _aloneDecode;
-    private readonly double _leastTpot;
-    private readonly double _promptTokens;
+    private readonly double _byLeastTpot;
+    private readonly double _byPrompt;
     private readonly int _first;
 
     public GroupWays(PlacementRequest request, WorkerGroup group)
@@ -37,8 +41,8 @@ internal sealed class GroupWays
         _decode = group.HasPairs ? [.. group.Decode.Select(_model.Decode)] : [];
         _aloneDecode = [.. _decode, .. group.Mixed.Select(_model.Decode)];
         _alone = [.. _aloneDecode.Select(decode => Alone(decode, source))];
-        _leastTpot = _aloneDecode.Min(decode => decode.Tpot);
-        _promptTokens = Math.Max(request.PromptTokens, 1);
+        _byLeastTpot = 1 / _aloneDecode.Min(decode => decode.Tpot);
+        _byPrompt = 1.0 / Math.Max(request.PromptTokens, 1);
         _first = (int)(Math.Max(request.Turn, 0) % all.Length);
     }
 
@@ -46,22 +50,37 @@ internal sealed class GroupWays
     public void ForEach<T>(ref T visitor)
         where T : struct, IWayVisitor
     {
-        for (int i = 0; i < _prefill.Length; i++)
+        int i = _prefill.Length == 0 ? 0 : _first % _prefill.Length;
+        for (int left = _prefill.Length; left > 0; left--)
         {
-            ref readonly ComputeCost compute = ref _prefill[(i + _first) % _prefill.Length];
-            for (int j = 0; j < _decode.Length; j++)
+            ref readonly ComputeCost compute = ref _prefill[i];
+            int j = _first % _decode.Length;
+            for (int others = _decode.Length; others > 0; others--)
             {
-                ref readonly DecodeCost decode = ref _decode[(j + _first) % _decode.Length];
-                Show(ref visitor, isPair: true, compute, decode, _model.Pair(compute, decode));
+                WayCost cost = _model.Pair(compute, _decode[j]);
+                visitor.Visit(this, i, j, cost, Burden(cost));
+                j = j + 1 == _decode.Length ? 0 : j + 1;
             }
+
+            i = i + 1 == _prefill.Length ? 0 : i + 1;
         }
 
-        for (int i = 0; i < _alone.Length; i++)
+        i = _first % _alone.Length;
+        for (int left = _alone.Length; left > 0; left--)
         {
-            int at = (i + _first) % _alone.Length;
-            Show(ref visitor, isPair: false, _alone[at], _aloneDecode[at], _model.Alone(_alone[at], _aloneDecode[at]));
+            WayCost cost = _model.Alone(_alone[i], _aloneDecode[i]);
+            visitor.Visit(this, i, -1, cost, Burden(cost));
+            i = i + 1 == _alone.Length ? 0 : i + 1;
         }
     }
+
+    /// <summary>The worker that computes.</summary>
+    public WorkerSnapshot Computes(int compute, int decode) => (decode < 0 ? _alone : _prefill)[compute].Worker;
+
+    /// <summary>A way that was shown.</summary>
+    public Way Get(int compute, int decode, in WayCost cost) => decode < 0
+        ? new Way(false, _alone[compute], _aloneDecode[compute], cost)
+        : new Way(true, _prefill[compute], _decode[decode], cost);
 
     // Where K/V of the prompt is fetched from: who holds most, of these the least busy. None where the size of a block is unknown, and with it the price.
     private static WorkerSnapshot? Source(PlacementRequest request, WorkerSnapshot[] workers) => workers
@@ -86,7 +105,5 @@ internal sealed class GroupWays
         return _model.Alone(fetching, decode).Total < _model.Alone(own, decode).Total ? fetching : own;
     }
 
-    private void Show<T>(ref T visitor, bool isPair, in ComputeCost compute, in DecodeCost decode, in WayCost cost)
-        where T : struct, IWayVisitor =>
-        visitor.Visit(new Way(isPair, compute, decode, cost, (cost.Tpot / _leastTpot) + (cost.Stored / _promptTokens)));
+    private double Burden(in WayCost cost) => (cost.Tpot * _byLeastTpot) + (cost.Stored * _byPrompt);
 }

@@ -57,6 +57,9 @@ internal readonly record struct DecodeCost
     /// <summary>Prompt tokens that it lacks.</summary>
     public required int Missing { get; init; }
 
+    /// <summary>Bytes of their blocks.</summary>
+    public required double MissingBytes { get; init; }
+
     /// <summary>Bytes a second that it receives.</summary>
     public required double TransferRate { get; init; }
 
