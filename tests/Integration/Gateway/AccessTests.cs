@@ -3,8 +3,8 @@ using System.Text;
 using System.Text.Json;
 using LlmCluster.Cluster;
 using LlmCluster.Gateway.Access;
-using Microsoft.AspNetCore.Http;
 using LlmCluster.Testing;
+using Microsoft.AspNetCore.Http;
 using Xunit;
 
 namespace LlmCluster.Tests.Integration.Gateway;

@@ -2,9 +2,12 @@ using System.Net;
 using LlmCluster.Api.Errors;
 using LlmCluster.Api.Generate;
 using LlmCluster.Cluster;
+using LlmCluster.Cluster.InMemory;
 using LlmCluster.Gateway;
 using LlmCluster.Gateway.Proxy;
+using LlmCluster.Inference.Sampling;
 using LlmCluster.Testing;
+using LlmCluster.Tests.Integration.Worker;
 using LlmCluster.Worker;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,11 +15,8 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Yarp.ReverseProxy.Forwarder;
-using LlmCluster.Cluster.InMemory;
-using LlmCluster.Inference.Sampling;
-using LlmCluster.Tests.Integration.Worker;
 using Xunit;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace LlmCluster.Tests.Integration.Gateway;
 
