@@ -9,7 +9,7 @@ public sealed record WorkerLoad
     /// <summary>Sequences that wait for admission.</summary>
     public int Waiting { get; init; }
 
-    /// <summary>Prompt tokens of those.</summary>
+    /// <summary>Prompt tokens to compute: those of waiting sequences that its pool does not hold, and those of running ones that are not computed yet.</summary>
     public int WaitingTokens { get; init; }
 
     /// <summary>Blocks that can be had at once, cached ones included.</summary>

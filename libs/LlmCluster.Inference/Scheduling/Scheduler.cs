@@ -95,7 +95,7 @@ internal sealed partial class Scheduler(
         }
     }
 
-    /// <summary>Prompt tokens to compute before all sequences here decode.</summary>
+    /// <summary>Prompt tokens to compute before all sequences here decode; of waiting ones, those that were not in the pool when they were queued.</summary>
     public int PrefillTokens
     {
         get
@@ -108,7 +108,7 @@ internal sealed partial class Scheduler(
 
             foreach (object waiting in _waiting)
             {
-                tokens += (waiting as Sequence)?.Length ?? 0;
+                tokens += waiting is Sequence sequence ? sequence.Length - sequence.CachedWhenQueued : 0;
             }
 
             return tokens;
@@ -131,7 +131,11 @@ internal sealed partial class Scheduler(
     }
 
     /// <summary>Adds a sequence to the end of the queue.</summary>
-    public void Enqueue(Sequence sequence) => _waiting.AddLast(sequence);
+    public void Enqueue(Sequence sequence)
+    {
+        TakeNoteOfCached(sequence);
+        _waiting.AddLast(sequence);
+    }
 
     /// <summary>Adds a reservation to the end of the queue.</summary>
     public void Enqueue(Reservation reservation) => _waiting.AddLast(reservation);
@@ -273,10 +277,13 @@ internal sealed partial class Scheduler(
         sequence.ReleaseBlocks(pool);
         sequence.State = SequenceState.Waiting;
         sequence.Preemptions++;
+        TakeNoteOfCached(sequence);
         _waiting.AddFirst(sequence);
         plan.Preempted.Add(sequence);
         plan.Admitted.Remove(sequence);
     }
+
+    private void TakeNoteOfCached(Sequence sequence) => sequence.CachedWhenQueued = pool.CountPrefix(sequence.Reusable) * pool.BlockSize;
 
     private void Admit(StepPlan plan)
     {

@@ -63,6 +63,9 @@ internal sealed class Sequence
     /// <summary>When it was queued, by <see cref="Environment.TickCount64"/>.</summary>
     public long QueuedAt { get; set; }
 
+    /// <summary>Tokens whose K/V was in the pool when it was queued last; what it will find may be more or less.</summary>
+    public int CachedWhenQueued { get; set; }
+
     /// <summary>Whether it had its place in the batch already; it waits again when it was preempted.</summary>
     public bool WasAdmitted { get; private set; }
 

@@ -350,6 +350,10 @@ public class SchedulerTests
         Step(scheduler);
         Step(scheduler);
         Assert.Equal(0, scheduler.PrefillTokens);
+
+        // What the pool holds already is nothing to compute.
+        Enqueue(scheduler, 33, seed: 1);
+        Assert.Equal(33 - (32 / _pool.BlockSize * _pool.BlockSize), scheduler.PrefillTokens);
     }
 
     [Fact]
