@@ -7,9 +7,8 @@ public sealed class TransferRate
 {
     // Below, most of the time is that of the messages' way.
     private const int SmallestBytes = 1 << 20;
-    private const int SpanBytes = 64 << 20;
 
-    private readonly RecentRate _rate = new(SmallestBytes, SpanBytes);
+    private readonly RecentRate _rate = new(SmallestBytes);
 
     /// <summary>Bytes in a second; 0 until there were any.</summary>
     public double BytesPerSecond => _rate.PerSecond;

@@ -8,8 +8,8 @@ internal sealed class StepMeter
     /// <summary>Prompt tokens of a step from which on it says how fast prompts are computed.</summary>
     public const int SmallestPrefill = 32;
 
-    private readonly RecentRate _prefill = new(SmallestPrefill, span: 4096);
-    private readonly RecentRate _decodeSteps = new(smallest: 1, span: 32);
+    private readonly RecentRate _prefill = new(SmallestPrefill);
+    private readonly RecentRate _decodeSteps = new(smallest: 1);
 
     /// <summary>Prompt tokens in a second of nothing else; 0 until any were computed.</summary>
     public double PrefillRate => _prefill.PerSecond;

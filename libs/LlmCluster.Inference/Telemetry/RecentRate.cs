@@ -1,18 +1,20 @@
 namespace LlmCluster.Inference.Telemetry;
 
 /// <summary>
-/// How much of something is done in a second, by recent measurements: the ratio of two sums that fade, so that a long measurement counts for more than a short one.
-/// Safe to use from several threads.
+/// How much of something is done in a second, by recent measurements: half of the amount was done at least as fast. So a long measurement counts for more than a short
+/// one, and one that something else held up, such as the first of a process, soon counts for nothing. Safe to use from several threads.
 /// </summary>
 /// <param name="smallest">
 /// Amount from which on a measurement says something: below, what each one costs at least is most of it. Smaller ones count only as long as there was none like that.
 /// </param>
-/// <param name="span">What lies so far back, as an amount, counts for a third (1/e) of what is new.</param>
-public sealed class RecentRate(double smallest, double span)
+public sealed class RecentRate(double smallest)
 {
+    /// <summary>Measurements that count: the last ones.</summary>
+    public const int Window = 16;
+
     private readonly Lock _lock = new();
-    private double _amount;
-    private double _seconds;
+    private readonly (double PerSecond, double Amount)[] _last = new (double, double)[Window];
+    private long _count;
     private bool _isProvisional = true;
 
     /// <summary>Amount in a second; 0 before anything was measured.</summary>
@@ -20,10 +22,31 @@ public sealed class RecentRate(double smallest, double span)
     {
         get
         {
+            Span<(double PerSecond, double Amount)> last = stackalloc (double, double)[Window];
             lock (_lock)
             {
-                return _seconds > 0 ? _amount / _seconds : 0;
+                last = last[..(int)Math.Min(_count, Window)];
+                _last.AsSpan(0, last.Length).CopyTo(last);
             }
+
+            last.Sort(static (one, other) => other.PerSecond.CompareTo(one.PerSecond));
+            double all = 0;
+            foreach ((_, double amount) in last)
+            {
+                all += amount;
+            }
+
+            double sum = 0;
+            foreach ((double perSecond, double amount) in last)
+            {
+                sum += amount;
+                if (sum >= all / 2)
+                {
+                    return perSecond;
+                }
+            }
+
+            return 0;
         }
     }
 
@@ -48,12 +71,10 @@ public sealed class RecentRate(double smallest, double span)
             else if (_isProvisional)
             {
                 _isProvisional = false;
-                (_amount, _seconds) = (0, 0);
+                _count = 0;
             }
 
-            double keep = Math.Exp(-amount / span);
-            _amount = (_amount * keep) + amount;
-            _seconds = (_seconds * keep) + seconds;
+            _last[_count++ % Window] = (amount / seconds, amount);
         }
     }
 }

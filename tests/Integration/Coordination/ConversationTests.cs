@@ -11,9 +11,7 @@ public sealed class ConversationTests
 {
     private const int Conversations = 8;
     private const int Turns = 6;
-
-    // With several at once, placement by cost rather computes a little again elsewhere than have streams stall.
-    private const int SideBySide = 1;
+    private const int SideBySide = 2;
     private const int BlockSize = 16;
     private static readonly string[] Names = ["Marolia", "Benira", "Sadiko", "Renavin", "Domidan", "Vilara", "Tonirin", "Hetamith"];
     private static readonly string[] Things = ["lamp", "door", "bag", "bell", "boat", "hat"];
@@ -29,7 +27,7 @@ public sealed class ConversationTests
         JsonArray[] conversations = [.. Enumerable.Range(0, Conversations).Select(Begin)];
         for (int turn = 0; turn < Turns; turn++)
         {
-            // What could be reused is settled before the turn; within it, conversations take turns.
+            // What could be reused is settled before the turn; within it, some conversations run side by side.
             int[][] prompts = new int[Conversations][];
             for (int i = 0; i < Conversations; i++)
             {

@@ -11,7 +11,7 @@ public class RecentRateTests
     [Fact]
     public void Nothing_measured_is_zero()
     {
-        var rate = new RecentRate(10, 100);
+        var rate = new RecentRate(10);
         Assert.Equal(0, rate.PerSecond);
         rate.Add(0, Second);
         rate.Add(5, TimeSpan.Zero);
@@ -22,7 +22,7 @@ public class RecentRateTests
     [Fact]
     public void Small_measurements_count_until_there_is_a_large_one()
     {
-        var rate = new RecentRate(10, 100);
+        var rate = new RecentRate(10);
         rate.Add(1, Second);
         Assert.Equal(1, rate.PerSecond, 1e-9);
         rate.Add(50, Second);
@@ -32,9 +32,41 @@ public class RecentRateTests
     }
 
     [Fact]
+    public void One_that_was_held_up_counts_for_nothing_once_others_did_as_much()
+    {
+        var rate = new RecentRate(10);
+        rate.Add(100, 10 * Second);
+        Assert.Equal(10, rate.PerSecond, 1e-9);
+        for (int i = 0; i < 3; i++)
+        {
+            rate.Add(40, Second / 10);
+        }
+
+        Assert.Equal(400, rate.PerSecond, 1e-9);
+        rate.Add(40, Second / 10);
+        rate.Add(50, 100 * Second);
+        Assert.Equal(400, rate.PerSecond, 1e-9);
+    }
+
+    [Fact]
+    public void Half_of_the_amount_is_done_as_fast()
+    {
+        var rate = new RecentRate(10);
+        foreach (int amount in new[] { 10, 20, 40, 80 })
+        {
+            rate.Add(amount, Second);
+        }
+
+        Assert.Equal(80, rate.PerSecond, 1e-9);
+        rate.Add(100, 2 * Second);
+        rate.Add(100, 2 * Second);
+        Assert.Equal(50, rate.PerSecond, 1e-9);
+    }
+
+    [Fact]
     public void What_is_new_wins_in_the_end()
     {
-        var rate = new RecentRate(10, 100);
+        var rate = new RecentRate(10);
         for (int i = 0; i < 20; i++)
         {
             rate.Add(50, Second);
