@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace LlmCluster.Inference.Cpu;
 
 /// <summary>
-/// Zeroed native memory that starts on a page of 2 MiB when it is that large, else on a cache line. A handle, so
+/// Zeroed native memory: whole pages of 2 MiB when it is large, else from a cache line on. A handle, so
 /// that memory is not freed while another thread copies from it.
 /// </summary>
 internal sealed unsafe class NativeBuffer : SafeHandle
@@ -12,14 +12,19 @@ internal sealed unsafe class NativeBuffer : SafeHandle
     private const nuint CacheLine = 64;
     private const int AdviseHugePages = 14;
 
+    // From here on a page of 2 MiB is asked for, though part of it stays unused: small pages lie scattered over the sets of the second-level cache, and what
+    // streams halts at the end of each.
+    private const nuint Large = LargePage / 2;
+
     private readonly void* _allocation;
+    private readonly long _pressure;
 
     public NativeBuffer(long bytes)
         : base(0, ownsHandle: true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        nuint size = Math.Max((nuint)bytes, CacheLine);
-        nuint alignment = size >= LargePage ? LargePage : CacheLine;
+        nuint alignment = (nuint)bytes >= Large ? LargePage : CacheLine;
+        nuint size = (Math.Max((nuint)bytes, 1) + alignment - 1) / alignment * alignment;
         _allocation = NativeMemory.AllocZeroed(size + alignment);
         nuint start = ((nuint)_allocation + alignment - 1) & ~(alignment - 1);
         if (alignment == LargePage && OperatingSystem.IsLinux())
@@ -33,8 +38,6 @@ internal sealed unsafe class NativeBuffer : SafeHandle
         GC.AddMemoryPressure((long)(size + alignment));
         _pressure = (long)(size + alignment);
     }
-
-    private readonly long _pressure;
 
     public long Bytes { get; }
 

@@ -6,8 +6,11 @@ namespace LlmCluster.Inference.Cpu;
 /// <summary>Memory of a forward pass. Only the residual stream holds every row of a batch; all else holds one chunk.</summary>
 internal sealed unsafe class Workspace : IDisposable
 {
-    /// <summary>Most rows of a chunk: whole tiles of every instruction set.</summary>
-    public const int MaxChunkRows = 192;
+    /// <summary>
+    /// Most rows of a chunk: whole tiles of every instruction set. The more there are, the less often weights are read and widened; with more than these, what a step writes
+    /// for the next one to read would leave the caches.
+    /// </summary>
+    public const int MaxChunkRows = 516;
 
     private const int MaxLogitBytes = 32 << 20;
 

@@ -83,10 +83,8 @@ public sealed class EngineBenchmark
         {
             progress.Report(run == 0 ? "warming up" : $"run {run} of {options.Runs}");
 
-            // What is compared was measured within moments, the machine before and after.
-            double fma = multiplyAdds.Measure();
-            double gemm = products.Measure();
-            fma = (fma + multiplyAdds.Measure()) / 2;
+            // What is compared was measured within moments.
+            (double gemm, double fma) = products.Measure(multiplyAdds);
             double prefillRate = benchmark.Prefill(cancellationToken);
             double bandwidth = memory.Measure();
             double decodeRate = benchmark.Decode(cancellationToken);

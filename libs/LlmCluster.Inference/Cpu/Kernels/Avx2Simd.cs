@@ -26,6 +26,9 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
     public static Vector256<float> SplatAt(float* source) => Avx.BroadcastScalarToVector256(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> SplatAgain(Vector256<float> splat, float* source) => splat;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> LowHalves(byte* words) =>
         Avx2.ShiftLeftLogical(Avx.LoadVector256((uint*)words), 16).AsSingle();
 

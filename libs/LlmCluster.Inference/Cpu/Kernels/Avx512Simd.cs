@@ -26,6 +26,9 @@ internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
     public static Vector512<float> SplatAt(float* source) => Vector512.Create(*source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SplatAgain(Vector512<float> splat, float* source) => Vector512.Create(*source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LowHalves(byte* words) =>
         Avx512F.ShiftLeftLogical(Avx512F.LoadVector512((uint*)words), 16).AsSingle();
 

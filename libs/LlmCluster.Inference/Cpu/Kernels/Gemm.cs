@@ -168,7 +168,20 @@ internal static unsafe class Gemm<S, V>
             }
 
             int rows = Math.Min(S.TileRows, call.Rows - row);
-            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(rows, Left(call, row, rows, k), block, depth, Result(call, row, panel), call.Stride, accumulate);
+            float* result = Result(call, row, panel);
+            PrefetchResult(result + ((nint)rows * call.Stride), Math.Min(S.TileRows, call.Rows - row - rows), call.Stride);
+            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(rows, Left(call, row, rows, k), block, depth, result, call.Stride, accumulate);
+        }
+    }
+
+    // Sums of the tile after this one: they are read, or written, all at once.
+    private static void PrefetchResult(float* result, int rows, int stride)
+    {
+        for (; rows > 0; rows--)
+        {
+            S.Prefetch((byte*)result);
+            S.Prefetch((byte*)result + CacheLine);
+            result += stride;
         }
     }
 

@@ -25,6 +25,11 @@ internal unsafe interface ISimd<V>
 
     static abstract V SplatAt(float* source);
 
+    /// <summary>
+    /// <paramref name="splat"/>, read again from <paramref name="source"/>, where it came from, if a multiply-add can do that itself: then no instruction spreads it.
+    /// </summary>
+    static abstract V SplatAgain(V splat, float* source);
+
     /// <summary>Lower halves of 32-bit words, as bfloat16.</summary>
     static abstract V LowHalves(byte* words);
 

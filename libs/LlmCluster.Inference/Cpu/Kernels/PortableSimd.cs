@@ -28,6 +28,9 @@ internal readonly unsafe struct PortableSimd : ISimd<Vector128<float>>
     public static Vector128<float> SplatAt(float* source) => Vector128.Create(*source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SplatAgain(Vector128<float> splat, float* source) => splat;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> LowHalves(byte* words) => (Vector128.Load((uint*)words) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,9 +6,8 @@ namespace LlmCluster.Inference.Cpu.Steps;
 /// <summary>A product of the left operand with weights. Items are panels of columns.</summary>
 internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace) : IParallelWork
 {
-    // Columns that decode computes together come in fours; and each thread should find some pieces to take.
-    private const int PanelUnit = 4;
-    private const int PiecesPerThread = 6;
+    // Columns that decode computes together come in fours; where each panel is work for a while, threads share even the last ones.
+    private const int PanelsOfFewRows = 4;
 
     private GemmCall _call;
 
@@ -26,12 +25,7 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace) :
         };
 
     /// <summary>Runs over all panels.</summary>
-    public void RunOn(ThreadTeam team)
-    {
-        int panels = _call.Weights.Panels;
-        int grain = panels / (team.Threads * PiecesPerThread) / PanelUnit * PanelUnit;
-        team.Run(this, panels, Math.Max(grain, PanelUnit));
-    }
+    public void RunOn(ThreadTeam team) => team.Run(this, _call.Weights.Panels, _call.Rows > kernels.TileRows ? 1 : PanelsOfFewRows);
 
     public void Run(int first, int end, int thread) => kernels.Gemm(_call, first, end, workspace.GemmScratch(thread));
 }
