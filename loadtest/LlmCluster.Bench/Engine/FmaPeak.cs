@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using LlmCluster.Inference.Cpu;
+using LlmCluster.Inference.Cpu.Kernels;
 using LlmCluster.Inference.Cpu.Threading;
 
 namespace LlmCluster.Bench.Engine;
@@ -13,6 +14,7 @@ internal sealed class FmaPeak(CpuIsa isa, ThreadTeam team) : IParallelWork
 {
     private const int Chains = 12;
     private const int Steps = 1 << 16;
+    private const int RoundsPerJump = 4;
     private const int PiecesPerThread = 8;
 
     private readonly float[] _sums = new float[team.Threads * 32];
@@ -32,9 +34,9 @@ internal sealed class FmaPeak(CpuIsa isa, ThreadTeam team) : IParallelWork
             // Kept, so that the sums have to be computed.
             _sums[thread * 32] += isa switch
             {
-                CpuIsa.Avx512 => Wide(0.5f),
-                CpuIsa.Avx2 => Middle(0.5f),
-                _ => Narrow(0.5f),
+                CpuIsa.Avx512 => Chain<Avx512Simd, Vector512<float>>(0.5f),
+                CpuIsa.Avx2 => Chain<Avx2Simd, Vector256<float>>(0.5f),
+                _ => Chain<PortableSimd, Vector128<float>>(0.5f),
             };
         }
     }
@@ -46,76 +48,42 @@ internal sealed class FmaPeak(CpuIsa isa, ThreadTeam team) : IParallelWork
         _ => Vector128<float>.Count,
     };
 
+    // Several rounds between two jumps: where a jump lies in the code may cost as much as a round.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Wide(float start)
+    private static float Chain<S, V>(float start)
+        where S : struct, ISimd<V>
+        where V : struct
     {
-        Vector512<float> x = Vector512.Create(start);
-        Vector512<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
-        for (int step = 0; step < Steps; step++)
+        V x = S.Splat(start);
+        V a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
+        for (int step = 0; step < Steps; step += RoundsPerJump)
         {
-            a = Vector512.FusedMultiplyAdd(a, x, x);
-            b = Vector512.FusedMultiplyAdd(b, x, x);
-            c = Vector512.FusedMultiplyAdd(c, x, x);
-            d = Vector512.FusedMultiplyAdd(d, x, x);
-            e = Vector512.FusedMultiplyAdd(e, x, x);
-            f = Vector512.FusedMultiplyAdd(f, x, x);
-            g = Vector512.FusedMultiplyAdd(g, x, x);
-            h = Vector512.FusedMultiplyAdd(h, x, x);
-            i = Vector512.FusedMultiplyAdd(i, x, x);
-            j = Vector512.FusedMultiplyAdd(j, x, x);
-            k = Vector512.FusedMultiplyAdd(k, x, x);
-            l = Vector512.FusedMultiplyAdd(l, x, x);
+            Step<S, V>(x, ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l);
+            Step<S, V>(x, ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l);
+            Step<S, V>(x, ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l);
+            Step<S, V>(x, ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l);
         }
 
-        return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
+        a = S.Add(S.Add(S.Add(a, b), S.Add(c, d)), S.Add(S.Add(e, f), S.Add(g, h)));
+        return S.Sum(S.Add(a, S.Add(S.Add(i, j), S.Add(k, l))));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Middle(float start)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<S, V>(V x, ref V a, ref V b, ref V c, ref V d, ref V e, ref V f, ref V g, ref V h, ref V i, ref V j, ref V k, ref V l)
+        where S : struct, ISimd<V>
+        where V : struct
     {
-        Vector256<float> x = Vector256.Create(start);
-        Vector256<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
-        for (int step = 0; step < Steps; step++)
-        {
-            a = Vector256.FusedMultiplyAdd(a, x, x);
-            b = Vector256.FusedMultiplyAdd(b, x, x);
-            c = Vector256.FusedMultiplyAdd(c, x, x);
-            d = Vector256.FusedMultiplyAdd(d, x, x);
-            e = Vector256.FusedMultiplyAdd(e, x, x);
-            f = Vector256.FusedMultiplyAdd(f, x, x);
-            g = Vector256.FusedMultiplyAdd(g, x, x);
-            h = Vector256.FusedMultiplyAdd(h, x, x);
-            i = Vector256.FusedMultiplyAdd(i, x, x);
-            j = Vector256.FusedMultiplyAdd(j, x, x);
-            k = Vector256.FusedMultiplyAdd(k, x, x);
-            l = Vector256.FusedMultiplyAdd(l, x, x);
-        }
-
-        return Vector256.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
-    }
-
-    // A multiplication and an addition, as the portable kernels compute.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Narrow(float start)
-    {
-        Vector128<float> x = Vector128.Create(start);
-        Vector128<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
-        for (int step = 0; step < Steps; step++)
-        {
-            a = (a * x) + x;
-            b = (b * x) + x;
-            c = (c * x) + x;
-            d = (d * x) + x;
-            e = (e * x) + x;
-            f = (f * x) + x;
-            g = (g * x) + x;
-            h = (h * x) + x;
-            i = (i * x) + x;
-            j = (j * x) + x;
-            k = (k * x) + x;
-            l = (l * x) + x;
-        }
-
-        return Vector128.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
+        a = S.MultiplyAdd(a, x, x);
+        b = S.MultiplyAdd(b, x, x);
+        c = S.MultiplyAdd(c, x, x);
+        d = S.MultiplyAdd(d, x, x);
+        e = S.MultiplyAdd(e, x, x);
+        f = S.MultiplyAdd(f, x, x);
+        g = S.MultiplyAdd(g, x, x);
+        h = S.MultiplyAdd(h, x, x);
+        i = S.MultiplyAdd(i, x, x);
+        j = S.MultiplyAdd(j, x, x);
+        k = S.MultiplyAdd(k, x, x);
+        l = S.MultiplyAdd(l, x, x);
     }
 }

@@ -99,8 +99,7 @@ public sealed class InterferenceBenchmark
             var streams = new List<TokenStream>();
             for (int i = 0; i < _options.Streams; i++)
             {
-                GenerationRequest request = Request(_options.StreamPromptTokens, _config.MaxPositions);
-                streams.Add(new TokenStream(await rig.StartAsync(request, limit.Token).ConfigureAwait(false), end.Token));
+                streams.Add(new TokenStream(token => rig.StartAsync(Request(_options.StreamPromptTokens, _config.MaxPositions), token), end.Token));
             }
 
             Task reading = Task.WhenAll(streams.Select(static stream => Task.Run(stream.ReadAsync)));
@@ -175,10 +174,11 @@ public sealed class InterferenceBenchmark
 
     private GenerationRequest Request(int promptTokens, int maxTokens)
     {
-        var random = new Random(++_seed);
+        int seed = Interlocked.Increment(ref _seed);
+        var random = new Random(seed);
         return new GenerationRequest
         {
-            Id = $"interference-{_seed}",
+            Id = $"interference-{seed}",
             Prompt = [.. Enumerable.Range(0, promptTokens).Select(_ => random.Next(_config.VocabSize))],
             Sampling = new SamplingOptions { Temperature = 0 },
             MaxTokens = maxTokens,

@@ -11,6 +11,9 @@ internal static unsafe class GemmTile<S, V>
     where S : struct, ISimd<V>
     where V : struct
 {
+    // Two steps between jumps: where a jump happens to lie in memory may cost as much as half a step.
+    private const int StepsPerJump = 2;
+
     /// <summary>Runs a tile of 1 to 12 rows over all 32 columns of a panel.</summary>
     /// <param name="rows">Rows of the tile.</param>
     /// <param name="left">Left operand, laid out as <typeparamref name="L"/> says.</param>
@@ -72,8 +75,7 @@ internal static unsafe class GemmTile<S, V>
     }
 
     // Compiled at full optimisation at once: the first prompt must not run the unoptimised tier.
-    // Where a multiply-add can read and spread a number itself, it does in every third row: that takes one load more, of which there is room for a few, and
-    // one instruction less, which counts when two threads share a core. The left operand comes under two names so that the compiler doesn't merge those reads.
+    // The left operand comes under two names, so that the compiler doesn't merge reads that Step() wants twice.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<F, L, R>(float* left, float* again, byte* right, nint depth, float* result, nint stride, bool accumulate)
         where F : struct, IPanelFormat<V>
@@ -176,98 +178,21 @@ internal static unsafe class GemmTile<S, V>
             }
         }
 
-        for (byte* end = right + (depth * F.Stride); right < end; right += F.Stride)
+        for (; depth >= StepsPerJump; depth -= StepsPerJump)
         {
-            F.Prefetch(right);
-            V low = F.Low(right);
-            V high = F.High(right);
-            V x = S.SplatAt(left);
-            low0 = S.MultiplyAdd(x, low, low0);
-            x = S.SplatAgain(x, again);
-            high0 = S.MultiplyAdd(x, high, high0);
-
-            if (R.Value > 1)
-            {
-                x = S.SplatAt(left + (1 * L.RowStride(R.Value)));
-                low1 = S.MultiplyAdd(x, low, low1);
-                high1 = S.MultiplyAdd(x, high, high1);
-            }
-
-            if (R.Value > 2)
-            {
-                x = S.SplatAt(left + (2 * L.RowStride(R.Value)));
-                low2 = S.MultiplyAdd(x, low, low2);
-                high2 = S.MultiplyAdd(x, high, high2);
-            }
-
-            if (R.Value > 3)
-            {
-                x = S.SplatAt(left + (3 * L.RowStride(R.Value)));
-                low3 = S.MultiplyAdd(x, low, low3);
-                x = S.SplatAgain(x, again + (3 * L.RowStride(R.Value)));
-                high3 = S.MultiplyAdd(x, high, high3);
-            }
-
-            if (R.Value > 4)
-            {
-                x = S.SplatAt(left + (4 * L.RowStride(R.Value)));
-                low4 = S.MultiplyAdd(x, low, low4);
-                high4 = S.MultiplyAdd(x, high, high4);
-            }
-
-            if (R.Value > 5)
-            {
-                x = S.SplatAt(left + (5 * L.RowStride(R.Value)));
-                low5 = S.MultiplyAdd(x, low, low5);
-                high5 = S.MultiplyAdd(x, high, high5);
-            }
-
-            if (R.Value > 6)
-            {
-                x = S.SplatAt(left + (6 * L.RowStride(R.Value)));
-                low6 = S.MultiplyAdd(x, low, low6);
-                x = S.SplatAgain(x, again + (6 * L.RowStride(R.Value)));
-                high6 = S.MultiplyAdd(x, high, high6);
-            }
-
-            if (R.Value > 7)
-            {
-                x = S.SplatAt(left + (7 * L.RowStride(R.Value)));
-                low7 = S.MultiplyAdd(x, low, low7);
-                high7 = S.MultiplyAdd(x, high, high7);
-            }
-
-            if (R.Value > 8)
-            {
-                x = S.SplatAt(left + (8 * L.RowStride(R.Value)));
-                low8 = S.MultiplyAdd(x, low, low8);
-                high8 = S.MultiplyAdd(x, high, high8);
-            }
-
-            if (R.Value > 9)
-            {
-                x = S.SplatAt(left + (9 * L.RowStride(R.Value)));
-                low9 = S.MultiplyAdd(x, low, low9);
-                x = S.SplatAgain(x, again + (9 * L.RowStride(R.Value)));
-                high9 = S.MultiplyAdd(x, high, high9);
-            }
-
-            if (R.Value > 10)
-            {
-                x = S.SplatAt(left + (10 * L.RowStride(R.Value)));
-                low10 = S.MultiplyAdd(x, low, low10);
-                high10 = S.MultiplyAdd(x, high, high10);
-            }
-
-            if (R.Value > 11)
-            {
-                x = S.SplatAt(left + (11 * L.RowStride(R.Value)));
-                low11 = S.MultiplyAdd(x, low, low11);
-                high11 = S.MultiplyAdd(x, high, high11);
-            }
-
+            Step<F, L, R>(left, again, right, ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3, ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7, ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
             left += L.KStride(R.Value);
             again += L.KStride(R.Value);
+            right += F.Stride;
+            Step<F, L, R>(left, again, right, ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3, ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7, ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
+            left += L.KStride(R.Value);
+            again += L.KStride(R.Value);
+            right += F.Stride;
+        }
+
+        if (depth > 0)
+        {
+            Step<F, L, R>(left, again, right, ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3, ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7, ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
         }
 
         c = result;
@@ -348,6 +273,103 @@ internal static unsafe class GemmTile<S, V>
             c += stride;
             S.Store(c, low11);
             S.Store(c + Panel.Half, high11);
+        }
+    }
+
+    // One step in k. In every third row a multiply-add reads and spreads a number itself, where it can: that takes one load more, of which there is room for a few,
+    // and one instruction less, which counts when two threads share a core.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<F, L, R>(float* left, float* again, byte* right, ref V low0, ref V high0, ref V low1, ref V high1, ref V low2, ref V high2, ref V low3, ref V high3, ref V low4, ref V high4, ref V low5, ref V high5, ref V low6, ref V high6, ref V low7, ref V high7, ref V low8, ref V high8, ref V low9, ref V high9, ref V low10, ref V high10, ref V low11, ref V high11)
+        where F : struct, IPanelFormat<V>
+        where L : struct, ILeftLayout
+        where R : struct, IRowCount
+    {
+        F.Prefetch(right);
+        V low = F.Low(right);
+        V high = F.High(right);
+        V x = S.SplatAt(left);
+        low0 = S.MultiplyAdd(x, low, low0);
+        x = S.SplatAgain(x, again);
+        high0 = S.MultiplyAdd(x, high, high0);
+
+        if (R.Value > 1)
+        {
+            x = S.SplatAt(left + (1 * L.RowStride(R.Value)));
+            low1 = S.MultiplyAdd(x, low, low1);
+            high1 = S.MultiplyAdd(x, high, high1);
+        }
+
+        if (R.Value > 2)
+        {
+            x = S.SplatAt(left + (2 * L.RowStride(R.Value)));
+            low2 = S.MultiplyAdd(x, low, low2);
+            high2 = S.MultiplyAdd(x, high, high2);
+        }
+
+        if (R.Value > 3)
+        {
+            x = S.SplatAt(left + (3 * L.RowStride(R.Value)));
+            low3 = S.MultiplyAdd(x, low, low3);
+            x = S.SplatAgain(x, again + (3 * L.RowStride(R.Value)));
+            high3 = S.MultiplyAdd(x, high, high3);
+        }
+
+        if (R.Value > 4)
+        {
+            x = S.SplatAt(left + (4 * L.RowStride(R.Value)));
+            low4 = S.MultiplyAdd(x, low, low4);
+            high4 = S.MultiplyAdd(x, high, high4);
+        }
+
+        if (R.Value > 5)
+        {
+            x = S.SplatAt(left + (5 * L.RowStride(R.Value)));
+            low5 = S.MultiplyAdd(x, low, low5);
+            high5 = S.MultiplyAdd(x, high, high5);
+        }
+
+        if (R.Value > 6)
+        {
+            x = S.SplatAt(left + (6 * L.RowStride(R.Value)));
+            low6 = S.MultiplyAdd(x, low, low6);
+            x = S.SplatAgain(x, again + (6 * L.RowStride(R.Value)));
+            high6 = S.MultiplyAdd(x, high, high6);
+        }
+
+        if (R.Value > 7)
+        {
+            x = S.SplatAt(left + (7 * L.RowStride(R.Value)));
+            low7 = S.MultiplyAdd(x, low, low7);
+            high7 = S.MultiplyAdd(x, high, high7);
+        }
+
+        if (R.Value > 8)
+        {
+            x = S.SplatAt(left + (8 * L.RowStride(R.Value)));
+            low8 = S.MultiplyAdd(x, low, low8);
+            high8 = S.MultiplyAdd(x, high, high8);
+        }
+
+        if (R.Value > 9)
+        {
+            x = S.SplatAt(left + (9 * L.RowStride(R.Value)));
+            low9 = S.MultiplyAdd(x, low, low9);
+            x = S.SplatAgain(x, again + (9 * L.RowStride(R.Value)));
+            high9 = S.MultiplyAdd(x, high, high9);
+        }
+
+        if (R.Value > 10)
+        {
+            x = S.SplatAt(left + (10 * L.RowStride(R.Value)));
+            low10 = S.MultiplyAdd(x, low, low10);
+            high10 = S.MultiplyAdd(x, high, high10);
+        }
+
+        if (R.Value > 11)
+        {
+            x = S.SplatAt(left + (11 * L.RowStride(R.Value)));
+            low11 = S.MultiplyAdd(x, low, low11);
+            high11 = S.MultiplyAdd(x, high, high11);
         }
     }
 }
