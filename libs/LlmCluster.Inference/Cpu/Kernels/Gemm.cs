@@ -10,8 +10,8 @@ internal static unsafe class Gemm<S, V>
     where S : struct, ISimd<V>
     where V : struct
 {
-    /// <summary>Steps in k of one block: 32 columns of it take 96 KiB as singles, a small part of the second-level cache.</summary>
-    public const int BlockDepth = 768;
+    /// <summary>Steps in k of one block: 32 columns of it take 128 KiB as singles, a small part of the second-level cache. Sums go to memory and back between two blocks, which costs more than longer ones.</summary>
+    public const int BlockDepth = 1024;
 
     /// <summary>Bytes of scratch that each thread needs.</summary>
     public const int ScratchBytes = BlockDepth * Panel.Width * sizeof(float);
