@@ -7,8 +7,8 @@ namespace LlmCluster.Inference.Cpu;
 internal sealed unsafe class Workspace : IDisposable
 {
     /// <summary>
-    /// Most rows of a chunk: whole tiles of every instruction set. The more there are, the less often weights are read and widened; with more than these, what a step writes
-    /// for the next one to read would leave the caches.
+    /// Most rows of a chunk: whole tiles of every instruction set. The more there are, the less often weights are read and widened, but all that a step hands to the next is
+    /// held for each of them.
     /// </summary>
     public const int MaxChunkRows = 516;
 

@@ -14,6 +14,8 @@ namespace LlmCluster.Bench.Engine;
 /// </summary>
 public sealed class EngineBenchmark
 {
+    private const double UndisturbedShare = 0.1;
+
     private readonly EngineBenchmarkOptions _options;
     private readonly CpuModelRunner _runner;
     private readonly ForwardBatch _batch = new();
@@ -84,14 +86,15 @@ public sealed class EngineBenchmark
             progress.Report(run == 0 ? "warming up" : $"run {run} of {options.Runs}");
 
             // What is compared was measured within moments.
-            (double gemm, double fma) = products.Measure(multiplyAdds);
+            ProductSamples samples = products.Measure(multiplyAdds, cancellationToken);
             double prefillRate = benchmark.Prefill(cancellationToken);
             double bandwidth = memory.Measure();
             double decodeRate = benchmark.Decode(cancellationToken);
             bandwidth = (bandwidth + memory.Measure()) / 2;
             if (run > 0)
             {
-                peaks.Add(new MachinePeak(fma, gemm, bandwidth, model.WeightBytes * decodeRate / options.Parallel / 1e9));
+                double decodeBytes = model.WeightBytes * decodeRate / options.Parallel / 1e9;
+                peaks.Add(new MachinePeak(samples.Reached(UndisturbedShare), samples.Reached(0.5), bandwidth, decodeBytes));
                 prefill.Add(Math.Round(prefillRate, 1));
                 decode.Add(Math.Round(decodeRate, 1));
             }

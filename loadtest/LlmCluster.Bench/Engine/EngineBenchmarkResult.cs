@@ -80,15 +80,22 @@ public sealed record EngineBenchmarkResult
 
     /// <summary>Multiply-adds that the threads reach on registers alone, in 10⁹ operations per second; median.</summary>
     [JsonPropertyName("fma_peak_gflop_s")]
-    public double FmaPeak => Percentile.Median([.. Peaks.Select(static peak => peak.MultiplyAdds)], 1);
+    public double FmaPeak => Percentile.Median([.. Peaks.Select(static peak => peak.Usual.MultiplyAdds)], 1);
 
     /// <summary>Operations of the products of prefill, in 10⁹ per second; median.</summary>
     [JsonPropertyName("gemm_gflop_s")]
-    public double Gemm => Percentile.Median([.. Peaks.Select(static peak => peak.Products)], 1);
+    public double Gemm => Percentile.Median([.. Peaks.Select(static peak => peak.Usual.Products)], 1);
 
-    /// <summary>Products of prefill beside the peak; median of the runs' ratios.</summary>
+    /// <summary>Products of prefill beside the peak, both being the median of a run's measurements; median of the runs' ratios.</summary>
     [JsonPropertyName("gemm_fraction")]
-    public double GemmFraction => Percentile.Median([.. Peaks.Select(static peak => peak.Products / peak.MultiplyAdds)], 3);
+    public double GemmFraction => Percentile.Median([.. Peaks.Select(static peak => peak.Usual.Fraction)], 3);
+
+    /// <summary>
+    /// The same, both being what the fastest tenth of a run's measurements reach: how much of <see cref="GemmFraction"/> is owed to the kernels, and how much to others on the
+    /// same cores.
+    /// </summary>
+    [JsonPropertyName("gemm_fraction_undisturbed")]
+    public double GemmFractionUndisturbed => Percentile.Median([.. Peaks.Select(static peak => peak.Undisturbed.Fraction)], 3);
 
     /// <summary>How fast the threads read memory in order, in 10⁹ bytes per second; median.</summary>
     [JsonPropertyName("read_bandwidth_gb_s")]

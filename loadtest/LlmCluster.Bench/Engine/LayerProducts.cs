@@ -7,10 +7,12 @@ using LlmCluster.Inference.Models;
 
 namespace LlmCluster.Bench.Engine;
 
-/// <summary>The products of prefill alone: every matrix of every layer, with as many rows as a full chunk of a pass has.</summary>
+/// <summary>The products of prefill alone, as a pass runs them: every matrix of every layer, with as many rows as a full chunk has.</summary>
 internal sealed unsafe class LayerProducts : IDisposable
 {
     private const int Rows = Workspace.MaxChunkRows;
+
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(1);
 
     private readonly CpuModel _model;
     private readonly ThreadTeam _team;
@@ -34,55 +36,65 @@ internal sealed unsafe class LayerProducts : IDisposable
     }
 
     /// <summary>
-    /// Runs all products once, multiply-adds before, after and between each two of them: what a shared machine can do changes within
+    /// Runs all products for about a second, once at least, with multiply-adds before, after and between each two of them: what a shared machine can do changes within
     /// milliseconds, and both are to get the same of it.
     /// </summary>
-    /// <returns>10⁹ operations per second of the products, and of the multiply-adds.</returns>
-    public (double Products, double MultiplyAdds) Measure(FmaPeak multiplyAdds)
+    /// <param name="multiplyAdds">What is run between.</param>
+    /// <param name="cancellationToken">Ends it between two rounds.</param>
+    public ProductSamples Measure(FmaPeak multiplyAdds, CancellationToken cancellationToken)
     {
-        var products = new Stopwatch();
-        var peak = Stopwatch.StartNew();
-        multiplyAdds.Run();
-        peak.Stop();
-        int runs = 1;
-        foreach (LayerWeights layer in _model.Layers)
+        var samples = new ProductSamples([.. Matrices(_model.Layers[0]).Select(static matrix => matrix.Operations)]);
+        long began = Stopwatch.GetTimestamp();
+        samples.AddMultiplyAdds(multiplyAdds.Operations / Seconds(multiplyAdds.Run));
+        do
         {
-            foreach ((PackedMatrix weights, nint result, int stride) in Matrices(layer))
+            cancellationToken.ThrowIfCancellationRequested();
+            foreach (LayerWeights layer in _model.Layers)
             {
-                _gemm.Set(Rows, weights, (float*)result, stride);
-                products.Start();
-                _gemm.RunOn(_team);
-                products.Stop();
-                peak.Start();
-                multiplyAdds.Run();
-                peak.Stop();
-                runs++;
+                Measure(Matrices(layer), multiplyAdds, samples);
             }
         }
+        while (Stopwatch.GetElapsedTime(began) < Duration);
 
-        return (Operations / products.Elapsed.TotalSeconds / 1e9, runs * multiplyAdds.Operations / peak.Elapsed.TotalSeconds / 1e9);
+        return samples;
     }
 
     public void Dispose() => _workspace.Dispose();
 
-    private (PackedMatrix Weights, nint Result, int Stride)[] Matrices(LayerWeights layer) =>
-    [
-        (layer.QueryKeyValue, (nint)_workspace.QueryKeyValue, _workspace.QueryKeyValueStride),
-        (layer.AttentionOutput, (nint)_workspace.Residual, _workspace.HiddenStride),
-        (layer.GateUp, (nint)_workspace.GateUp, _workspace.GateUpStride),
-        (layer.Down, (nint)_workspace.Residual, _workspace.HiddenStride),
-    ];
-
-    // Of the model's own columns, without those that fill up panels.
-    private double Operations
+    private static double Seconds(Action action)
     {
-        get
+        long began = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+
+    private void Measure(Product[] products, FmaPeak multiplyAdds, ProductSamples samples)
+    {
+        for (int i = 0; i < products.Length; i++)
         {
-            ModelConfig config = _model.Config;
-            double queries = config.Heads * config.HeadDim;
-            double keys = config.KvHeads * config.HeadDim;
-            double weights = (config.HiddenSize * (2 * queries + 2 * keys)) + (3.0 * config.HiddenSize * config.IntermediateSize);
-            return 2 * weights * Rows * config.Layers;
+            (PackedMatrix weights, nint result, int stride, bool accumulate, _) = products[i];
+            _gemm.Set(Rows, weights, (float*)result, stride, accumulate);
+            samples.Add(i, Seconds(() => _gemm.RunOn(_team)));
+            samples.AddMultiplyAdds(multiplyAdds.Operations / Seconds(multiplyAdds.Run));
         }
     }
+
+    private Product[] Matrices(LayerWeights layer)
+    {
+        ModelConfig config = _model.Config;
+        int queries = config.Heads * config.HeadDim;
+        int keys = config.KvHeads * config.HeadDim;
+        return
+        [
+            new(layer.QueryKeyValue, (nint)_workspace.QueryKeyValue, _workspace.QueryKeyValueStride, false, Operations(config.HiddenSize, queries + (2 * keys))),
+            new(layer.AttentionOutput, (nint)_workspace.Residual, _workspace.HiddenStride, true, Operations(queries, config.HiddenSize)),
+            new(layer.GateUp, (nint)_workspace.GateUp, _workspace.GateUpStride, false, Operations(config.HiddenSize, 2 * config.IntermediateSize)),
+            new(layer.Down, (nint)_workspace.Residual, _workspace.HiddenStride, true, Operations(config.IntermediateSize, config.HiddenSize)),
+        ];
+    }
+
+    // Of the model's own columns, without those that fill up panels.
+    private static double Operations(int depth, int columns) => 2.0 * Rows * depth * columns;
+
+    private sealed record Product(PackedMatrix Weights, nint Result, int Stride, bool Accumulate, double Operations);
 }

@@ -102,7 +102,19 @@ public sealed class InterferenceBenchmark
                 streams.Add(new TokenStream(token => rig.StartAsync(Request(_options.StreamPromptTokens, _config.MaxPositions), token), end.Token));
             }
 
-            Task reading = Task.WhenAll(streams.Select(static stream => Task.Run(stream.ReadAsync)));
+            // One that fails ends all of them, so that this is known at once.
+            Task reading = Task.WhenAll(streams.Select(stream => Task.Run(async () =>
+            {
+                try
+                {
+                    await stream.ReadAsync().ConfigureAwait(false);
+                }
+                catch
+                {
+                    await end.CancelAsync().ConfigureAwait(false);
+                    throw;
+                }
+            })));
             try
             {
                 return await MeasureAsync(rig, streams, reading, limit.Token).ConfigureAwait(false);

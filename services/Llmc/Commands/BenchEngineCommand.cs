@@ -80,7 +80,7 @@ internal static class BenchEngineCommand
         AnsiConsole.Write(table);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"products {figures.Gemm:F1} of {figures.FmaPeak:F1} GFLOP/s: {figures.GemmFraction:F3}; weights read in decode {figures.DecodeBytes:F1} of {figures.Bandwidth:F1} GB/s: {figures.BandwidthFraction:F3}"));
+            $"products {figures.Gemm:F1} of {figures.FmaPeak:F1} GFLOP/s: {figures.GemmFraction:F3} (fastest tenth: {figures.GemmFractionUndisturbed:F3}); weights read in decode {figures.DecodeBytes:F1} of {figures.Bandwidth:F1} GB/s: {figures.BandwidthFraction:F3}"));
         Console.WriteLine(
             $"{figures.Preset} {figures.Architecture}, weights {figures.Dtype}, KV {figures.KvDtype}, {figures.Isa}, {figures.Threads} threads, "
             + $"{figures.Parallel} × ({figures.PromptTokens} prompt + {figures.NewTokens} new) tokens");

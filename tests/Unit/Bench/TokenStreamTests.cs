@@ -3,6 +3,7 @@ using LlmCluster.Bench.Interference;
 using LlmCluster.Inference.Cpu;
 using LlmCluster.Inference.Engine;
 using LlmCluster.Inference.Sampling;
+using LlmCluster.Testing;
 using LlmCluster.Tests.Unit.Cpu;
 using Xunit;
 
@@ -20,7 +21,6 @@ public sealed class TokenStreamTests
         using CpuModel model = CpuModel.Load(checkpoint.Checkpoint, new CpuOptions { Threads = 1 });
         var rig = new MixedRig(model, 16, new EngineOptions());
         using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        end.CancelAfter(Deadline);
         int started = 0;
         await using (rig)
         {
@@ -37,11 +37,7 @@ public sealed class TokenStreamTests
                     token),
                 end.Token);
             Task reading = stream.ReadAsync();
-            while (!stream.HasTokens(3 * length) && !reading.IsCompleted)
-            {
-                await Task.Delay(1, end.Token);
-            }
-
+            await Eventually.TrueAsync(() => stream.HasTokens(3 * length) || reading.IsCompleted, Deadline);
             await end.CancelAsync();
             await reading;
             int tokens = 3 * length;

@@ -31,7 +31,7 @@ public sealed unsafe class GemmTests
         for (int round = 0; round < 30; round++)
         {
             int rows = random.Next(1, 60);
-            int depth = random.Next(1, 900);
+            int depth = random.Next(1, 1300);
             int columns = random.Next(1, 200);
             var start = (Start)random.Next(3);
             using var product = new Product(random, isa, dtype, depth, columns);
@@ -71,6 +71,26 @@ public sealed unsafe class GemmTests
                     together.AsSpan().SequenceEqual(alone.AsSpan(0, together.Length)),
                     $"{rows} rows, {start}: bits differ from those of single rows.");
             }
+        }
+    }
+
+    // Steps in k are done in blocks, those of many rows in parts of a block, and several at once.
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public void Sums_of_any_length_have_the_same_bits_in_one_row_and_in_many(CpuIsa isa, WeightDtype dtype)
+    {
+        const int rows = 50;
+        var random = new Random(15);
+        foreach (int depth in (int[])[1, 2, 3, 23, 24, 25, 49, 1023, 1024, 1025, 2049, 2087])
+        {
+            using var product = new Product(random, isa, dtype, depth, columns: 70);
+            float[] left = Numbers(random, rows * depth);
+            float[] alone = [.. Enumerable.Range(0, rows).SelectMany(row =>
+                product.Run(left[(row * depth)..((row + 1) * depth)], 1, Start.Result, piece: 100, firstRow: row))];
+
+            float[] together = product.Run(left, rows, Start.Result, piece: 2);
+
+            Assert.True(together.AsSpan().SequenceEqual(alone), $"Bits of sums of {depth} products differ.");
         }
     }
 

@@ -10,16 +10,17 @@ internal static unsafe class Gemm<S, V>
     where S : struct, ISimd<V>
     where V : struct
 {
-    /// <summary>Steps in k of one block: 32 columns of it take 128 KiB as singles, a small part of the second-level cache. Sums go to memory and back between two blocks, which costs more than longer ones.</summary>
+    /// <summary>
+    /// Steps in k of one block: 32 columns of it take 128 KiB as singles, a small part of the second-level cache. Between two blocks, sums go to memory and back, which costs
+    /// more than a longer block.
+    /// </summary>
     public const int BlockDepth = 1024;
 
     /// <summary>Bytes of scratch that each thread needs.</summary>
     public const int ScratchBytes = BlockDepth * Panel.Width * sizeof(float);
 
-    private const int CacheLine = 64;
-
-    // From so many tiles on, widening a block of bfloat16 once costs less than widening it for each tile.
-    private const int TilesToExpand = 3;
+    // Up to so many tiles, widening a block of bfloat16 for each of them costs no more than doing so once.
+    private const int FewTiles = 3;
 
     /// <summary>Computes the columns of panels from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     /// <param name="call">The product.</param>
@@ -61,13 +62,13 @@ internal static unsafe class Gemm<S, V>
         {
             Wide<F>(call, first, end, accumulate);
         }
-        else if (scratch != null && call.Rows > TilesToExpand * S.TileRows)
+        else if (call.Rows <= FewTiles * S.TileRows)
         {
-            BlockedExpanded<F>(call, first, end, accumulate, scratch);
+            Few<F>(call, first, end, accumulate);
         }
         else
         {
-            Blocked<F>(call, first, end, accumulate);
+            Many<F>(call, first, end, accumulate, scratch);
         }
     }
 
@@ -90,7 +91,7 @@ internal static unsafe class Gemm<S, V>
         }
     }
 
-    private static void Blocked<F>(in GemmCall call, int first, int end, bool accumulate)
+    private static void Few<F>(in GemmCall call, int first, int end, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
         PackedMatrix weights = call.Weights;
@@ -100,12 +101,16 @@ internal static unsafe class Gemm<S, V>
             for (int panel = first; panel < end; panel++)
             {
                 byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
-                Tiles<F>(call, block, panel, k, depth, accumulate || k > 0);
+                for (int row = 0; row < call.Rows; row += S.TileRows)
+                {
+                    int rows = Math.Min(S.TileRows, call.Rows - row);
+                    GemmTile<S, V>.Run<F, PackedLeft>(rows, Left(call, row, rows, k), block, depth, Result(call, row, panel), call.Stride, accumulate || k > 0);
+                }
             }
         }
     }
 
-    private static void BlockedExpanded<F>(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
+    private static void Many<F>(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
         where F : struct, IPanelFormat<V>
     {
         PackedMatrix weights = call.Weights;
@@ -115,21 +120,37 @@ internal static unsafe class Gemm<S, V>
             for (int panel = first; panel < end; panel++)
             {
                 byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
-                Expand<F>(block, (float*)scratch, depth);
+                byte* next = block + weights.PanelBytes;
+                nint nextBytes = panel + 1 < end ? (nint)depth * F.Stride : 0;
+                if (scratch != null)
+                {
+                    Expand<F>(block, (float*)scratch, depth);
+                    block = scratch;
+                }
 
-                byte* next = panel + 1 < end ? block + weights.PanelBytes : block;
-                ExpandedTiles(call, scratch, panel, k, depth, accumulate || k > 0, next, (nint)depth * F.Stride);
+                Tiles(call, block, panel, k, depth, accumulate || k > 0, next, nextBytes);
             }
         }
     }
 
-    private static void Tiles<F>(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate)
-        where F : struct, IPanelFormat<V>
+    // The block that comes next is asked for meanwhile, a slice by each tile.
+    private static void Tiles(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate, byte* next, nint nextBytes)
     {
         for (int row = 0; row < call.Rows; row += S.TileRows)
         {
             int rows = Math.Min(S.TileRows, call.Rows - row);
-            GemmTile<S, V>.Run<F, PackedLeft>(rows, Left(call, row, rows, k), block, depth, Result(call, row, panel), call.Stride, accumulate);
+            float* nextSums = row + rows < call.Rows ? Result(call, row + rows, panel) : Result(call, 0, panel + 1);
+            nint slice = nextBytes * row / call.Rows;
+            nint sliceEnd = nextBytes * (row + rows) / call.Rows;
+            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft, NextTile<S, V>>(
+                rows,
+                Left(call, row, rows, k),
+                block,
+                depth,
+                Result(call, row, panel),
+                call.Stride,
+                accumulate,
+                new NextTile<S, V>(nextSums, call.Stride, next + slice, sliceEnd - slice));
         }
     }
 
@@ -151,37 +172,6 @@ internal static unsafe class Gemm<S, V>
                     call.Stride,
                     accumulate);
             }
-        }
-    }
-
-    // What is expanded next comes from memory meanwhile, a slice for each tile.
-    private static void ExpandedTiles(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate, byte* next, nint nextBytes)
-    {
-        nint slice = (nextBytes * S.TileRows / call.Rows) + CacheLine;
-        byte* nextEnd = next + nextBytes;
-        for (int row = 0; row < call.Rows; row += S.TileRows)
-        {
-            byte* sliceEnd = next + slice < nextEnd ? next + slice : nextEnd;
-            for (; next < sliceEnd; next += CacheLine)
-            {
-                S.Prefetch(next);
-            }
-
-            int rows = Math.Min(S.TileRows, call.Rows - row);
-            float* result = Result(call, row, panel);
-            PrefetchResult(result + ((nint)rows * call.Stride), Math.Min(S.TileRows, call.Rows - row - rows), call.Stride);
-            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(rows, Left(call, row, rows, k), block, depth, result, call.Stride, accumulate);
-        }
-    }
-
-    // Sums of the tile after this one: they are read, or written, all at once.
-    private static void PrefetchResult(float* result, int rows, int stride)
-    {
-        for (; rows > 0; rows--)
-        {
-            S.Prefetch((byte*)result);
-            S.Prefetch((byte*)result + CacheLine);
-            result += stride;
         }
     }
 

@@ -24,7 +24,22 @@ internal static unsafe class GemmTile<S, V>
     /// <param name="accumulate">Whether the sums begin with what C holds instead of zero.</param>
     public static void Run<F, L>(int rows, float* left, byte* panel, int depth, float* result, int stride, bool accumulate)
         where F : struct, IPanelFormat<V>
+        where L : struct, ILeftLayout =>
+        Run<F, L, NothingAhead>(rows, left, panel, depth, result, stride, accumulate, default);
+
+    /// <summary>The same, and asks memory meanwhile for what comes after the tile.</summary>
+    /// <param name="rows">Rows of the tile.</param>
+    /// <param name="left">Left operand, laid out as <typeparamref name="L"/> says.</param>
+    /// <param name="panel">Right operand, in the format of <typeparamref name="F"/>.</param>
+    /// <param name="depth">Steps in k.</param>
+    /// <param name="result">First element of C.</param>
+    /// <param name="stride">Floats from one row of C to the next.</param>
+    /// <param name="accumulate">Whether the sums begin with what C holds instead of zero.</param>
+    /// <param name="ahead">What it asks for.</param>
+    public static void Run<F, L, A>(int rows, float* left, byte* panel, int depth, float* result, int stride, bool accumulate, A ahead)
+        where F : struct, IPanelFormat<V>
         where L : struct, ILeftLayout
+        where A : struct, ITileAhead
     {
         for (int column = 0; column < Panel.Half; column += S.Lanes)
         {
@@ -33,40 +48,40 @@ internal static unsafe class GemmTile<S, V>
             switch (rows)
             {
                 case 1:
-                    Tile<F, L, Rows1>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows1, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 2:
-                    Tile<F, L, Rows2>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows2, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 3:
-                    Tile<F, L, Rows3>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows3, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 4:
-                    Tile<F, L, Rows4>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows4, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 5:
-                    Tile<F, L, Rows5>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows5, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 6:
-                    Tile<F, L, Rows6>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows6, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 7:
-                    Tile<F, L, Rows7>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows7, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 8:
-                    Tile<F, L, Rows8>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows8, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 9:
-                    Tile<F, L, Rows9>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows9, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 10:
-                    Tile<F, L, Rows10>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows10, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 11:
-                    Tile<F, L, Rows11>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows11, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 case 12:
-                    Tile<F, L, Rows12>(left, left, right, depth, c, stride, accumulate);
+                    Tile<F, L, Rows12, A>(left, left, right, depth, c, stride, accumulate, ahead);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(rows), rows, "A tile has 1 to 12 rows.");
@@ -77,10 +92,11 @@ internal static unsafe class GemmTile<S, V>
     // Compiled at full optimisation at once: the first prompt must not run the unoptimised tier.
     // The left operand comes under two names, so that the compiler doesn't merge reads that Step() wants twice.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<F, L, R>(float* left, float* again, byte* right, nint depth, float* result, nint stride, bool accumulate)
+    private static void Tile<F, L, R, A>(float* left, float* again, byte* right, nint depth, float* result, nint stride, bool accumulate, A ahead)
         where F : struct, IPanelFormat<V>
         where L : struct, ILeftLayout
         where R : struct, IRowCount
+        where A : struct, ITileAhead
     {
         V low0 = default, high0 = default;
         V low1 = default, high1 = default;
@@ -178,21 +194,38 @@ internal static unsafe class GemmTile<S, V>
             }
         }
 
-        for (; depth >= StepsPerJump; depth -= StepsPerJump)
+        nint each = depth / A.Parts / StepsPerJump * StepsPerJump;
+        for (int part = 1; part <= A.Parts; part++)
         {
-            Step<F, L, R>(left, again, right, ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3, ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7, ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
-            left += L.KStride(R.Value);
-            again += L.KStride(R.Value);
-            right += F.Stride;
-            Step<F, L, R>(left, again, right, ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3, ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7, ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
-            left += L.KStride(R.Value);
-            again += L.KStride(R.Value);
-            right += F.Stride;
-        }
+            ahead.Ask(part);
+            nint steps = part < A.Parts ? each : depth;
+            depth -= steps;
+            for (; steps >= StepsPerJump; steps -= StepsPerJump)
+            {
+                Step<F, L, R>(
+                    left, again, right, 0,
+                    ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3,
+                    ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7,
+                    ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
+                Step<F, L, R>(
+                    left, again, right, 1,
+                    ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3,
+                    ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7,
+                    ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
+                left += StepsPerJump * L.KStride(R.Value);
+                again += StepsPerJump * L.KStride(R.Value);
+                right += StepsPerJump * F.Stride;
+            }
 
-        if (depth > 0)
-        {
-            Step<F, L, R>(left, again, right, ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3, ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7, ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
+            // Of the last part alone, one is left at most.
+            if (steps > 0)
+            {
+                Step<F, L, R>(
+                    left, again, right, 0,
+                    ref low0, ref high0, ref low1, ref high1, ref low2, ref high2, ref low3, ref high3,
+                    ref low4, ref high4, ref low5, ref high5, ref low6, ref high6, ref low7, ref high7,
+                    ref low8, ref high8, ref low9, ref high9, ref low10, ref high10, ref low11, ref high11);
+            }
         }
 
         c = result;
@@ -276,98 +309,103 @@ internal static unsafe class GemmTile<S, V>
         }
     }
 
-    // One step in k. In every third row a multiply-add reads and spreads a number itself, where it can: that takes one load more, of which there is room for a few,
-    // and one instruction less, which counts when two threads share a core.
+    // One step in k, counted from where the operands point. In every third row a multiply-add reads and spreads a number itself, where it can: that takes one load more, of
+    // which there is room for a few, and one instruction less, which counts when two threads share a core.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<F, L, R>(float* left, float* again, byte* right, ref V low0, ref V high0, ref V low1, ref V high1, ref V low2, ref V high2, ref V low3, ref V high3, ref V low4, ref V high4, ref V low5, ref V high5, ref V low6, ref V high6, ref V low7, ref V high7, ref V low8, ref V high8, ref V low9, ref V high9, ref V low10, ref V high10, ref V low11, ref V high11)
+    private static void Step<F, L, R>(
+        float* left, float* again, byte* right, int step,
+        ref V low0, ref V high0, ref V low1, ref V high1, ref V low2, ref V high2, ref V low3, ref V high3,
+        ref V low4, ref V high4, ref V low5, ref V high5, ref V low6, ref V high6, ref V low7, ref V high7,
+        ref V low8, ref V high8, ref V low9, ref V high9, ref V low10, ref V high10, ref V low11, ref V high11)
         where F : struct, IPanelFormat<V>
         where L : struct, ILeftLayout
         where R : struct, IRowCount
     {
-        F.Prefetch(right);
-        V low = F.Low(right);
-        V high = F.High(right);
-        V x = S.SplatAt(left);
+        int at = step * L.KStride(R.Value);
+        F.Prefetch(right + (step * F.Stride));
+        V low = F.Low(right + (step * F.Stride));
+        V high = F.High(right + (step * F.Stride));
+        V x = S.SplatAt(left + at);
         low0 = S.MultiplyAdd(x, low, low0);
-        x = S.SplatAgain(x, again);
+        x = S.SplatAgain(x, again + at);
         high0 = S.MultiplyAdd(x, high, high0);
 
         if (R.Value > 1)
         {
-            x = S.SplatAt(left + (1 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (1 * L.RowStride(R.Value))));
             low1 = S.MultiplyAdd(x, low, low1);
             high1 = S.MultiplyAdd(x, high, high1);
         }
 
         if (R.Value > 2)
         {
-            x = S.SplatAt(left + (2 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (2 * L.RowStride(R.Value))));
             low2 = S.MultiplyAdd(x, low, low2);
             high2 = S.MultiplyAdd(x, high, high2);
         }
 
         if (R.Value > 3)
         {
-            x = S.SplatAt(left + (3 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (3 * L.RowStride(R.Value))));
             low3 = S.MultiplyAdd(x, low, low3);
-            x = S.SplatAgain(x, again + (3 * L.RowStride(R.Value)));
+            x = S.SplatAgain(x, again + (at + (3 * L.RowStride(R.Value))));
             high3 = S.MultiplyAdd(x, high, high3);
         }
 
         if (R.Value > 4)
         {
-            x = S.SplatAt(left + (4 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (4 * L.RowStride(R.Value))));
             low4 = S.MultiplyAdd(x, low, low4);
             high4 = S.MultiplyAdd(x, high, high4);
         }
 
         if (R.Value > 5)
         {
-            x = S.SplatAt(left + (5 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (5 * L.RowStride(R.Value))));
             low5 = S.MultiplyAdd(x, low, low5);
             high5 = S.MultiplyAdd(x, high, high5);
         }
 
         if (R.Value > 6)
         {
-            x = S.SplatAt(left + (6 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (6 * L.RowStride(R.Value))));
             low6 = S.MultiplyAdd(x, low, low6);
-            x = S.SplatAgain(x, again + (6 * L.RowStride(R.Value)));
+            x = S.SplatAgain(x, again + (at + (6 * L.RowStride(R.Value))));
             high6 = S.MultiplyAdd(x, high, high6);
         }
 
         if (R.Value > 7)
         {
-            x = S.SplatAt(left + (7 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (7 * L.RowStride(R.Value))));
             low7 = S.MultiplyAdd(x, low, low7);
             high7 = S.MultiplyAdd(x, high, high7);
         }
 
         if (R.Value > 8)
         {
-            x = S.SplatAt(left + (8 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (8 * L.RowStride(R.Value))));
             low8 = S.MultiplyAdd(x, low, low8);
             high8 = S.MultiplyAdd(x, high, high8);
         }
 
         if (R.Value > 9)
         {
-            x = S.SplatAt(left + (9 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (9 * L.RowStride(R.Value))));
             low9 = S.MultiplyAdd(x, low, low9);
-            x = S.SplatAgain(x, again + (9 * L.RowStride(R.Value)));
+            x = S.SplatAgain(x, again + (at + (9 * L.RowStride(R.Value))));
             high9 = S.MultiplyAdd(x, high, high9);
         }
 
         if (R.Value > 10)
         {
-            x = S.SplatAt(left + (10 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (10 * L.RowStride(R.Value))));
             low10 = S.MultiplyAdd(x, low, low10);
             high10 = S.MultiplyAdd(x, high, high10);
         }
 
         if (R.Value > 11)
         {
-            x = S.SplatAt(left + (11 * L.RowStride(R.Value)));
+            x = S.SplatAt(left + (at + (11 * L.RowStride(R.Value))));
             low11 = S.MultiplyAdd(x, low, low11);
             high11 = S.MultiplyAdd(x, high, high11);
         }
