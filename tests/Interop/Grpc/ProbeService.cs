@@ -25,7 +25,6 @@ internal sealed class ProbeService(ProbeCounts counts) : Probe.ProbeBase
         {
             last = order;
             await BeginAsync(order, context);
-            Interlocked.Increment(ref counts.Received);
             item.Count++;
             item.Bytes += order.Payload.Length;
         }
@@ -42,7 +41,6 @@ internal sealed class ProbeService(ProbeCounts counts) : Probe.ProbeBase
         {
             last = order;
             await BeginAsync(order, context);
-            Interlocked.Increment(ref counts.Received);
             await responseStream.WriteAsync(new Item { Payload = order.Payload });
         }
 
@@ -90,6 +88,7 @@ internal sealed class ProbeService(ProbeCounts counts) : Probe.ProbeBase
 
         if (order.Hang)
         {
+            Interlocked.Increment(ref counts.Hung);
             try
             {
                 await Task.Delay(Timeout.InfiniteTimeSpan, context.CancellationToken);

@@ -44,6 +44,12 @@ async function eventually(condition) {
 const report = () => call('report', {}).done;
 const soon = (ms) => ({ deadline: Date.now() + ms });
 
+/** Waits until one more call than before hangs: one that is cancelled sooner may end before the server has read the order to hang. */
+const hangs = (before) => eventually(async () => (await report()).hung === before.hung + 1);
+
+/** Waits until the server has seen the end of the one call that has hung since. */
+const ended = (before) => eventually(async () => (await report()).cancelled === before.cancelled + 1);
+
 const cases = {
   async unary() {
     for (const size of [0, 1, 5000, 300_000]) {
@@ -154,45 +160,53 @@ const cases = {
   },
 
   async deadlineExceeded() {
-    const { cancelled } = await report();
-    await fails(call('unary', { hang: true }, soon(300)).done, status.DEADLINE_EXCEEDED);
-    await eventually(async () => (await report()).cancelled === cancelled + 1);
+    const before = await report();
+    await fails(call('unary', { hang: true }, soon(1000)).done, status.DEADLINE_EXCEEDED);
+    await ended(before);
   },
 
   async deadlineOfAStream() {
-    const { items, status: end } = await read(client.expand({ count: 5, size: 10, hang: true }, new grpc.Metadata(), soon(500)));
+    const before = await report();
+    const { items, status: end } = await read(client.expand({ count: 5, size: 10, hang: true }, new grpc.Metadata(), soon(1000)));
     assert.equal(items.length, 5);
     assert.equal(end.code, status.DEADLINE_EXCEEDED);
+    await ended(before);
   },
 
   async cancelUnary() {
-    const { cancelled } = await report();
+    const before = await report();
     const info = call('unary', { hang: true, echoMetadata: true });
     await eventually(() => info.headers);
+    await hangs(before);
     info.call.cancel();
     await fails(info.done, status.CANCELLED);
-    await eventually(async () => (await report()).cancelled === cancelled + 1);
+    await ended(before);
   },
 
   async cancelExpand() {
-    const { cancelled } = await report();
+    const before = await report();
     const stream = client.expand({ count: 3, size: 10, hang: true });
-    const { items, status: end } = await read(stream, (_, count) => { if (count === 3) stream.cancel(); });
-    assert.equal(items.length, 3);
-    assert.equal(end.code, status.CANCELLED);
-    await eventually(async () => (await report()).cancelled === cancelled + 1);
+    let seen = 0;
+    const reading = read(stream, (_, count) => { seen = count; });
+    await eventually(() => seen === 3);
+    await hangs(before);
+    stream.cancel();
+    assert.equal((await reading).status.code, status.CANCELLED);
+    await ended(before);
   },
 
   async cancelChat() {
-    const { cancelled, received } = await report();
+    const before = await report();
     const stream = client.chat();
-    const reading = read(stream);
+    let seen = 0;
+    const reading = read(stream, (_, count) => { seen = count; });
     stream.write({ payload: pattern(10) });
     stream.write({ hang: true });
-    await eventually(async () => (await report()).received === received + 1);
+    await eventually(() => seen === 1);
+    await hangs(before);
     stream.cancel();
     assert.equal((await reading).status.code, status.CANCELLED);
-    await eventually(async () => (await report()).cancelled === cancelled + 1);
+    await ended(before);
   },
 
   async tenMegabytesEachWay() {

@@ -2,7 +2,7 @@
 import grpc from '@grpc/grpc-js';
 import { Probe, pattern } from './probe.mjs';
 
-const counts = { cancelled: 0, sent: 0, received: 0 };
+const counts = { hung: 0, cancelled: 0, sent: 0 };
 
 function echo(metadata) {
   const copy = new grpc.Metadata();
@@ -15,6 +15,7 @@ function echo(metadata) {
 /** Begins a call as its order says; true if it is to hang. */
 function begin(call, order) {
   if (order.echoMetadata) call.sendMetadata(echo(call.metadata));
+  if (order.hang) counts.hung++;
   return order.hang;
 }
 
@@ -58,7 +59,6 @@ const service = {
     call.on('data', (order) => {
       last = order;
       if (begin(call, order)) countCancelled(call);
-      counts.received++;
       item.count++;
       item.bytes += order.payload.length;
     });
@@ -70,7 +70,6 @@ const service = {
     call.on('data', (order) => {
       last = order;
       if (begin(call, order)) return countCancelled(call);
-      counts.received++;
       if (!call.write({ payload: order.payload })) {
         call.pause();
         call.once('drain', () => call.resume());
