@@ -30,7 +30,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     /// <summary>Creates a runner: allocates its KV pool and starts its threads.</summary>
     /// <param name="model">The model; must outlive the runner.</param>
     /// <param name="blockCount">Blocks of the KV pool; <see cref="KvLayout.BlockBytes"/> each.</param>
-    /// <param name="threading">Its <see cref="CpuOptions.Threads"/> and <see cref="CpuOptions.Affinity"/> count; none: those of the model.</param>
+    /// <param name="threading">Its <see cref="CpuOptions.Threads"/>, <see cref="CpuOptions.Affinity"/> and <see cref="CpuOptions.PrefetchWeights"/> count; none: those of the model.</param>
     public CpuModelRunner(CpuModel model, int blockCount, CpuOptions? threading = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -42,7 +42,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _plan = new BatchPlan(taskTokens, Workspace.MaxChunkRows, model.Kernels.TileRows);
         _embed = new EmbedStep(model, _plan, _workspace);
         _left = new LeftStep(model.Kernels, _workspace, model.Config.RmsNormEps);
-        _gemm = new GemmStep(model.Kernels, _workspace);
+        _gemm = new GemmStep(model.Kernels, _workspace, threading.PrefetchesWeights);
         _rotary = new RotaryStep(model, _store, _plan, _workspace);
         _attention = new AttentionStep(model, _store, _plan, _workspace);
         _team = new ThreadTeam(threading.ThreadCount, threading.Processors);

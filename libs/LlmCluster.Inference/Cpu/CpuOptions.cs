@@ -46,6 +46,15 @@ public sealed record CpuOptions
     /// <summary>Tokens in a KV block.</summary>
     public int BlockSize { get; init; } = KvLayout.DefaultBlockSize;
 
+    /// <summary>
+    /// Whether decode in F32 and BF16 asks memory for weights further on; never changes a bit of the result. None: not on AMD's processors, which read ahead far enough by
+    /// themselves (<c>./llmc bench engine --prefetch-weights</c> tells for another).
+    /// </summary>
+    public bool? PrefetchWeights { get; init; }
+
+    /// <summary>What <see cref="PrefetchWeights"/> comes to on this processor.</summary>
+    public bool PrefetchesWeights => PrefetchWeights ?? !HardwarePrefetch.KeepsUp;
+
     /// <summary>Checks the values on their own.</summary>
     /// <exception cref="ArgumentException">A value is out of range, or this processor lacks the instruction set.</exception>
     public void Validate()

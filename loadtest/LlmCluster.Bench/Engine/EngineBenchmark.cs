@@ -68,7 +68,15 @@ public sealed class EngineBenchmark
         }
 
         long began = Stopwatch.GetTimestamp();
-        var cpu = new CpuOptions { Threads = options.Threads, Affinity = options.Affinity, Isa = options.Isa, Weights = options.Weights, Kv = options.Kv };
+        var cpu = new CpuOptions
+        {
+            Threads = options.Threads,
+            Affinity = options.Affinity,
+            Isa = options.Isa,
+            Weights = options.Weights,
+            Kv = options.Kv,
+            PrefetchWeights = options.PrefetchWeights,
+        };
         using CpuModel model = CpuModel.Load(checkpoint, cpu);
         double load = Stopwatch.GetElapsedTime(began).TotalSeconds;
         using var runner = new CpuModelRunner(model, options.Parallel * BlocksPerSequence(options, cpu.BlockSize));

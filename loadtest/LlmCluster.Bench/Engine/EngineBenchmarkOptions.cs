@@ -44,6 +44,9 @@ public sealed record EngineBenchmarkOptions
     /// <summary>Instruction set; none: the widest there is.</summary>
     public CpuIsa? Isa { get; init; }
 
+    /// <summary>Whether decode asks memory ahead for weights; see <see cref="CpuOptions.PrefetchWeights"/>.</summary>
+    public bool? PrefetchWeights { get; init; }
+
     /// <summary>Measured runs, after one to warm up; the medians are reported.</summary>
     public int Runs { get; init; } = 3;
 

@@ -30,10 +30,15 @@ internal static class BenchEngineCommand
         Option<string?> dtype = Optional("--dtype", "Number format of the weights; by default the checkpoint's, bf16 for a random model", BenchArguments.Names<WeightDtype>());
         Option<string?> kv = Optional("--kv-dtype", "Number format of the KV cache; by default that of the weights", BenchArguments.Names<KvDtype>());
         Option<string?> isa = Optional("--isa", "Instruction set; by default the widest", BenchArguments.Names<CpuIsa>());
+        var prefetch = new Option<bool?>("--prefetch-weights")
+        {
+            Description = $"Whether decode asks memory ahead for weights. [default: {(new CpuOptions().PrefetchesWeights ? "true" : "false")} on this processor]",
+            HelpName = "true|false",
+        };
         Option<FileInfo?> json = BenchReport.Option();
         var command = new Command("engine", "Measures prefill and decode of the CPU backend, in tokens per second.")
         {
-            preset, architecture, model, threads, affinity, prompt, generated, parallel, chunk, runs, dtype, kv, isa, json,
+            preset, architecture, model, threads, affinity, prompt, generated, parallel, chunk, runs, dtype, kv, isa, prefetch, json,
         };
         command.SetAction(CommandRunner.Guard("bench engine", async (result, cancellation) =>
         {
@@ -52,6 +57,7 @@ internal static class BenchEngineCommand
                 Weights = result.GetValue(dtype) is { } dtypeName ? BenchArguments.Parse<WeightDtype>(dtypeName) : null,
                 Kv = result.GetValue(kv) is { } kvName ? BenchArguments.Parse<KvDtype>(kvName) : null,
                 Isa = result.GetValue(isa) is { } isaName ? BenchArguments.Parse<CpuIsa>(isaName) : null,
+                PrefetchWeights = result.GetValue(prefetch),
             };
             EngineBenchmarkResult figures = await MeasureAsync(options, cancellation);
             Print(figures);

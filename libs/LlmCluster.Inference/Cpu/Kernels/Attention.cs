@@ -85,12 +85,16 @@ internal static unsafe class Attention<S, V>
         bool decode = rows <= DecodeTile<S, V>.MostRows && DecodeTile<S, V>.Fits(shape);
         for (int start = lowest / TileKeys * TileKeys; start <= last; start += TileKeys)
         {
-            KeyValueTile<S, V>.Prefetch(shape, task, start + TileKeys, last);
             int first = Math.Max(start, lowest);
             int end = Math.Min(start + TileKeys, last + 1);
             scratch.Tile.LoadScales(shape, task, start, first, end);
-            if (!decode)
+            if (decode)
             {
+                KeyValueTile<S, V>.PrefetchScales(shape, task, start + TileKeys, last);
+            }
+            else
+            {
+                KeyValueTile<S, V>.Prefetch(shape, task, start + TileKeys, last);
                 scratch.Tile.Load(shape, task, start, first, end);
             }
 
@@ -139,7 +143,7 @@ internal static unsafe class Attention<S, V>
         }
         else
         {
-            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft>(
+            GemmTile<S, V>.Run<InOrder<F32Panel<S, V>, V>, PackedLeft>(
                 rows, queries, (byte*)scratch.Tile.Keys, shape.HeadDim, scores, TileKeys, accumulate: false);
         }
 
@@ -162,14 +166,14 @@ internal static unsafe class Attention<S, V>
         float* result = scratch.State.Result + (row * scratch.Width);
         if (decode)
         {
-            DecodeTile<S, V>.AddValues(shape, task, start, start + low, start + high, rows, scores, result, scratch.Width);
+            DecodeTile<S, V>.AddValues(shape, task, start, start + low, start + high, lastPosition, rows, scores, result, scratch.Width);
             return;
         }
 
         for (int i = 0; i < scratch.Width; i += Panel.Width)
         {
             float* values = scratch.Tile.Values + (i * TileKeys) + (low * Panel.Width);
-            GemmTile<S, V>.Run<F32Panel<S, V>, TileLeft>(
+            GemmTile<S, V>.Run<InOrder<F32Panel<S, V>, V>, TileLeft>(
                 rows, scores + low, (byte*)values, high - low, result + i, scratch.Width, accumulate: true);
         }
     }

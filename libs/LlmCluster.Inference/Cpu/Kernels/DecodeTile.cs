@@ -7,6 +7,10 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// A tile of 32 keys for up to four rows, straight from the cache: bringing keys and values into the form of <see cref="KeyValueTile{S, V}"/> first
 /// would cost more than the few rows' products. Sums over elements and keys in the same order as the products of that form, and has the same bits.
 /// </summary>
+/// <remarks>
+/// Where it reads a key or a value it asks memory for the one 32 positions on: the processor doesn't see by itself where the next block is, and all of the next tile
+/// asked for at once would hold up the reads of this one.
+/// </remarks>
 internal static unsafe class DecodeTile<S, V>
     where S : struct, ISimd<V>
     where V : struct
@@ -49,12 +53,13 @@ internal static unsafe class DecodeTile<S, V>
     /// <param name="start">First position of the tile.</param>
     /// <param name="first">First position to add.</param>
     /// <param name="end">Position after the last.</param>
+    /// <param name="last">Last position of the sequence.</param>
     /// <param name="rows">Rows, 1 to 4.</param>
     /// <param name="weights"><c>[rows][32]</c>.</param>
     /// <param name="result">The first row's result.</param>
     /// <param name="stride">Floats from one row's result to the next.</param>
     public static void AddValues(
-        in AttentionShape shape, in AttentionTask task, int start, int first, int end, int rows, float* weights, float* result, int stride)
+        in AttentionShape shape, in AttentionTask task, int start, int first, int end, int last, int rows, float* weights, float* result, int stride)
     {
         while (first < end)
         {
@@ -62,17 +67,18 @@ internal static unsafe class DecodeTile<S, V>
             int slot = first - (block * shape.BlockSize);
             int count = Math.Min(shape.BlockSize - slot, end - first);
             byte* values = shape.Keys(task, block) + shape.HeadBlockBytes;
+            nint ahead = first + TileKeys <= last ? (nint)(shape.Keys(task, (first + TileKeys) / shape.BlockSize) + shape.HeadBlockBytes - values) : 0;
             float* weight = weights + (first - start);
             switch (shape.Dtype)
             {
                 case KvDtype.F32:
-                    AddValues<F32Kv<S, V>>(values, slot, count, shape.HeadDim, rows, weight, result, stride);
+                    AddValues<F32Kv<S, V>>(values, slot, count, shape.HeadDim, rows, weight, result, stride, ahead);
                     break;
                 case KvDtype.BF16:
-                    AddValues<BF16Kv<S, V>>(values, slot, count, shape.HeadDim, rows, weight, result, stride);
+                    AddValues<BF16Kv<S, V>>(values, slot, count, shape.HeadDim, rows, weight, result, stride, ahead);
                     break;
                 default:
-                    AddValues<Int8Kv<S, V>>(values + HeadBlock.IntegersAt(shape.BlockSize), slot, count, shape.HeadDim, rows, weight, result, stride);
+                    AddValues<Int8Kv<S, V>>(values + HeadBlock.IntegersAt(shape.BlockSize), slot, count, shape.HeadDim, rows, weight, result, stride, ahead);
                     break;
             }
 
@@ -91,20 +97,22 @@ internal static unsafe class DecodeTile<S, V>
 
             // Beyond the last position any address that may be read.
             byte* high = start + column + S.Lanes <= last ? Keys<F>(shape, task, start + column + S.Lanes) + offset : low;
+            nint lowAhead = start + column + TileKeys <= last ? (nint)(Keys<F>(shape, task, start + column + TileKeys) + offset - low) : 0;
+            nint highAhead = start + column + S.Lanes + TileKeys <= last ? (nint)(Keys<F>(shape, task, start + column + S.Lanes + TileKeys) + offset - high) : 0;
             float* to = scores + column;
             switch (rows)
             {
                 case 1:
-                    Multiply<F, Rows1>(low, high, stride, shape.HeadDim, queries, to);
+                    Multiply<F, Rows1>(low, high, lowAhead, highAhead, stride, shape.HeadDim, queries, to);
                     break;
                 case 2:
-                    Multiply<F, Rows2>(low, high, stride, shape.HeadDim, queries, to);
+                    Multiply<F, Rows2>(low, high, lowAhead, highAhead, stride, shape.HeadDim, queries, to);
                     break;
                 case 3:
-                    Multiply<F, Rows3>(low, high, stride, shape.HeadDim, queries, to);
+                    Multiply<F, Rows3>(low, high, lowAhead, highAhead, stride, shape.HeadDim, queries, to);
                     break;
                 case 4:
-                    Multiply<F, Rows4>(low, high, stride, shape.HeadDim, queries, to);
+                    Multiply<F, Rows4>(low, high, lowAhead, highAhead, stride, shape.HeadDim, queries, to);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(rows), rows, "Such a tile has 1 to 4 rows.");
@@ -119,7 +127,7 @@ internal static unsafe class DecodeTile<S, V>
         return shape.Keys(task, block) + ((position - (block * shape.BlockSize)) * F.Bytes);
     }
 
-    private static void AddValues<F>(byte* values, int slot, int count, int headDim, int rows, float* weights, float* result, int stride)
+    private static void AddValues<F>(byte* values, int slot, int count, int headDim, int rows, float* weights, float* result, int stride, nint ahead)
         where F : struct, IKvFormat<V>
     {
         nint step = (nint)headDim * F.Bytes;
@@ -129,16 +137,16 @@ internal static unsafe class DecodeTile<S, V>
             switch (rows)
             {
                 case 1:
-                    AddPair<F, Rows1>(from, step, count, weights, result, stride);
+                    AddPair<F, Rows1>(from, step, count, weights, result, stride, ahead);
                     break;
                 case 2:
-                    AddPair<F, Rows2>(from, step, count, weights, result, stride);
+                    AddPair<F, Rows2>(from, step, count, weights, result, stride, ahead);
                     break;
                 case 3:
-                    AddPair<F, Rows3>(from, step, count, weights, result, stride);
+                    AddPair<F, Rows3>(from, step, count, weights, result, stride, ahead);
                     break;
                 default:
-                    AddPair<F, Rows4>(from, step, count, weights, result, stride);
+                    AddPair<F, Rows4>(from, step, count, weights, result, stride, ahead);
                     break;
             }
 
@@ -147,9 +155,9 @@ internal static unsafe class DecodeTile<S, V>
         }
     }
 
-    // Two vectors of keys.
+    // Two vectors of keys, and how far from each the ones are that come next.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply<F, R>(byte* lowKeys, byte* highKeys, nint stride, int headDim, float* query, float* scores)
+    private static void Multiply<F, R>(byte* lowKeys, byte* highKeys, nint lowAhead, nint highAhead, nint stride, int headDim, float* query, float* scores)
         where F : struct, IKvFormat<V>
         where R : struct, IRowCount
     {
@@ -159,6 +167,8 @@ internal static unsafe class DecodeTile<S, V>
         V low3 = default, high3 = default;
         for (; headDim > 0; headDim--)
         {
+            S.Prefetch(lowKeys + lowAhead);
+            S.Prefetch(highKeys + highAhead);
             V low = F.Vector(lowKeys);
             V high = F.Vector(highKeys);
             V x = S.SplatAt(query);
@@ -213,9 +223,9 @@ internal static unsafe class DecodeTile<S, V>
         }
     }
 
-    // Two vectors of elements.
+    // Two vectors of elements, and how far from each the ones are that come next.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddPair<F, R>(byte* values, nint step, int count, float* weights, float* result, nint stride)
+    private static void AddPair<F, R>(byte* values, nint step, int count, float* weights, float* result, nint stride, nint ahead)
         where F : struct, IKvFormat<V>
         where R : struct, IRowCount
     {
@@ -246,6 +256,8 @@ internal static unsafe class DecodeTile<S, V>
 
         for (; count > 0; count--)
         {
+            S.Prefetch(values + ahead);
+            S.Prefetch(values + ahead + (S.Lanes * F.Bytes));
             V low = F.Vector(values);
             V high = F.Vector(values + (S.Lanes * F.Bytes));
             V x = S.SplatAt(weights);

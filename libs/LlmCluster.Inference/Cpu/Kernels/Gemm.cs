@@ -72,22 +72,46 @@ internal static unsafe class Gemm<S, V>
         }
     }
 
+    // Where the processor fetches ahead by itself it does so best along one panel. Two or three rows make up for several by computing more at a time.
     private static void Wide<F>(in GemmCall call, int first, int end, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
+        if (call.AskAhead)
+        {
+            WideTiles<F>(call, first, end, accumulate);
+        }
+        else if (call.Rows > 1 || S.Lanes < Panel.Half)
+        {
+            WideTiles<InOrder<F, V>>(call, first, end, accumulate);
+        }
+        else
+        {
+            PanelByPanel<InOrder<F, V>>(call, first, end, accumulate);
+        }
+    }
+
+    private static void WideTiles<F>(in GemmCall call, int first, int end, bool accumulate)
+        where F : struct, IPanelFormat<V>
+    {
         PackedMatrix weights = call.Weights;
-        nint panelBytes = weights.PanelBytes;
         int panel = first;
         for (; panel + GemmWideTile<S, V>.Panels <= end; panel += GemmWideTile<S, V>.Panels)
         {
             GemmWideTile<S, V>.Run<F>(
-                call.Rows, call.Left, weights.Pointer + (panel * panelBytes), panelBytes, weights.Depth, call.Result + (panel * Panel.Width), call.Stride, accumulate);
+                call.Rows, call.Left, weights.Pointer + (panel * weights.PanelBytes), weights.PanelBytes, weights.Depth, Result(call, 0, panel), call.Stride, accumulate);
         }
 
-        for (; panel < end; panel++)
+        PanelByPanel<F>(call, panel, end, accumulate);
+    }
+
+    private static void PanelByPanel<F>(in GemmCall call, int first, int end, bool accumulate)
+        where F : struct, IPanelFormat<V>
+    {
+        PackedMatrix weights = call.Weights;
+        for (int panel = first; panel < end; panel++)
         {
             GemmTile<S, V>.Run<F, PackedLeft>(
-                call.Rows, call.Left, weights.Pointer + (panel * panelBytes), weights.Depth, call.Result + (panel * Panel.Width), call.Stride, accumulate);
+                call.Rows, call.Left, weights.Pointer + (panel * weights.PanelBytes), weights.Depth, Result(call, 0, panel), call.Stride, accumulate);
         }
     }
 
@@ -142,7 +166,7 @@ internal static unsafe class Gemm<S, V>
             float* nextSums = row + rows < call.Rows ? Result(call, row + rows, panel) : Result(call, 0, panel + 1);
             nint slice = nextBytes * row / call.Rows;
             nint sliceEnd = nextBytes * (row + rows) / call.Rows;
-            GemmTile<S, V>.Run<F32Panel<S, V>, PackedLeft, NextTile<S, V>>(
+            GemmTile<S, V>.Run<InOrder<F32Panel<S, V>, V>, PackedLeft, NextTile<S, V>>(
                 rows,
                 Left(call, row, rows, k),
                 block,

@@ -24,6 +24,9 @@ internal unsafe struct GemmCall
     /// <summary>Whether the sums begin with what C holds.</summary>
     public bool Accumulate;
 
+    /// <summary>Whether a few rows ask memory for weights further on; never changes a bit. See <see cref="CpuOptions.PrefetchWeights"/>.</summary>
+    public bool AskAhead;
+
     /// <summary>What the sums of each column begin with, or null; <see cref="PackedMatrix.Width"/> floats.</summary>
     public float* Bias;
 }

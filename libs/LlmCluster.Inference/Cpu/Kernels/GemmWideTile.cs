@@ -115,7 +115,7 @@ internal static unsafe class GemmWideTile<S, V>
             V x0 = S.SplatAt(left);
             V x1 = R.Value > 1 ? S.SplatAt(left + 1) : x0;
             V x2 = R.Value > 2 ? S.SplatAt(left + 2) : x0;
-            S.Prefetch(right0 + Panel.PrefetchBytes);
+            F.Prefetch(right0);
             V low = F.Low(right0);
             V high = F.High(right0);
             low00 = S.MultiplyAdd(x0, low, low00);
@@ -133,7 +133,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right0 += F.Stride;
-            S.Prefetch(right1 + Panel.PrefetchBytes);
+            F.Prefetch(right1);
             low = F.Low(right1);
             high = F.High(right1);
             low01 = S.MultiplyAdd(x0, low, low01);
@@ -151,7 +151,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right1 += F.Stride;
-            S.Prefetch(right2 + Panel.PrefetchBytes);
+            F.Prefetch(right2);
             low = F.Low(right2);
             high = F.High(right2);
             low02 = S.MultiplyAdd(x0, low, low02);
@@ -169,7 +169,7 @@ internal static unsafe class GemmWideTile<S, V>
             }
 
             right2 += F.Stride;
-            S.Prefetch(right3 + Panel.PrefetchBytes);
+            F.Prefetch(right3);
             low = F.Low(right3);
             high = F.High(right3);
             low03 = S.MultiplyAdd(x0, low, low03);

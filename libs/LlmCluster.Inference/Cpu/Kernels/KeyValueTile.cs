@@ -29,14 +29,21 @@ internal readonly unsafe struct KeyValueTile<S, V>
     /// <summary>Asks for the tile at <paramref name="start"/>: the processor doesn't see by itself where the next block is.</summary>
     public static void Prefetch(in AttentionShape shape, in AttentionTask task, int start, int last)
     {
-        nint bytes = 2 * shape.HeadBlockBytes;
         for (int position = start; position < start + TileKeys && position <= last; position += shape.BlockSize)
         {
-            byte* block = shape.Keys(task, position / shape.BlockSize);
-            for (nint line = 0; line < bytes; line += CacheLine)
-            {
-                S.Prefetch(block + line);
-            }
+            Prefetch(shape.Keys(task, position / shape.BlockSize), 2 * shape.HeadBlockBytes);
+        }
+    }
+
+    /// <summary>Asks just for the tile's scales, where the cache has scales.</summary>
+    public static void PrefetchScales(in AttentionShape shape, in AttentionTask task, int start, int last)
+    {
+        for (int position = start; shape.Dtype == KvDtype.Int8 && position < start + TileKeys && position <= last; position += shape.BlockSize)
+        {
+            byte* keys = shape.Keys(task, position / shape.BlockSize);
+            int bytes = HeadBlock.IntegersAt(shape.BlockSize);
+            Prefetch(keys, bytes);
+            Prefetch(keys + shape.HeadBlockBytes, bytes);
         }
     }
 
@@ -85,6 +92,14 @@ internal readonly unsafe struct KeyValueTile<S, V>
             }
 
             first += count;
+        }
+    }
+
+    private static void Prefetch(byte* from, nint bytes)
+    {
+        for (nint line = 0; line < bytes; line += CacheLine)
+        {
+            S.Prefetch(from + line);
         }
     }
 

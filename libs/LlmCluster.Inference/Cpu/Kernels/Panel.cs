@@ -14,7 +14,7 @@ internal static class Panel
     /// <summary>Columns between the two vectors of a tile.</summary>
     public const int Half = 16;
 
-    /// <summary>How far ahead weights are asked for: further than the processor looks by itself at the end of a page.</summary>
+    /// <summary>How far ahead weights are asked for: further than some processors look by themselves at the end of a page.</summary>
     public const int PrefetchBytes = 1024;
 
     public static int Count(int columns) => (columns + Width - 1) / Width;
@@ -38,7 +38,7 @@ internal unsafe interface IPanelFormat<V>
     /// <summary>Columns 16 further on.</summary>
     static abstract V High(byte* source);
 
-    /// <summary>Asks for steps further on, where a panel comes from memory.</summary>
+    /// <summary>Asks for a step further on.</summary>
     static abstract void Prefetch(byte* source);
 }
 
@@ -57,10 +57,12 @@ internal readonly unsafe struct F32Panel<S, V> : IPanelFormat<V>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V High(byte* source) => S.Load((float*)source + Panel.Half);
 
-    // Most such panels were just made, and are in the cache.
+    // Of its two lines, too.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* source)
     {
+        S.Prefetch(source + Panel.PrefetchBytes);
+        S.Prefetch(source + Panel.PrefetchBytes + (Panel.Half * sizeof(float)));
     }
 }
 
@@ -82,4 +84,25 @@ internal readonly unsafe struct BF16Panel<S, V> : IPanelFormat<V>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(byte* source) => S.Prefetch(source + Panel.PrefetchBytes);
+}
+
+/// <summary>A panel that nobody asks for ahead: it is in the cache, or the processor does so by itself.</summary>
+internal readonly unsafe struct InOrder<F, V> : IPanelFormat<V>
+    where F : struct, IPanelFormat<V>
+    where V : struct
+{
+    public static int Stride => F.Stride;
+
+    public static int ColumnBytes => F.ColumnBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Low(byte* source) => F.Low(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V High(byte* source) => F.High(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(byte* source)
+    {
+    }
 }

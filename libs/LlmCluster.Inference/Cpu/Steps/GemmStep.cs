@@ -4,7 +4,7 @@ using LlmCluster.Inference.Cpu.Threading;
 namespace LlmCluster.Inference.Cpu.Steps;
 
 /// <summary>A product of the left operand with weights. Items are panels of columns.</summary>
-internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace) : IParallelWork
+internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, bool askAhead) : IParallelWork
 {
     // Columns that decode computes together come in fours; where each panel is work for a while, threads share even the last ones.
     private const int PanelsOfFewRows = 4;
@@ -21,6 +21,7 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace) :
             Result = result,
             Stride = stride,
             Accumulate = accumulate,
+            AskAhead = askAhead,
             Bias = bias is null ? null : bias.Floats,
         };
 
