@@ -33,9 +33,18 @@ public sealed record WorkerLoad
     /// <summary>Prompt tokens that it computes in a second when it computes nothing else, measured lately; 0 until it has computed any.</summary>
     public double PrefillRate { get; init; }
 
+    /// <summary>Seconds since <see cref="PrefillRate"/> was measured last.</summary>
+    public double PrefillAge { get; init; }
+
     /// <summary>Bytes of K/V in a second that it receives from or sends to others, measured lately; 0 until there were any.</summary>
     public double TransferRate { get; init; }
 
+    /// <summary>Seconds since <see cref="TransferRate"/> was measured last.</summary>
+    public double TransferAge { get; init; }
+
     /// <summary>Seconds of a step in which sequences decode, measured lately: what a stream waits for a token; 0 until there was one.</summary>
     public double StepTime { get; init; }
+
+    /// <summary>Seconds since <see cref="StepTime"/> was measured last.</summary>
+    public double StepAge { get; init; }
 }

@@ -13,6 +13,9 @@ public sealed class TransferRate
     /// <summary>Bytes in a second; 0 until there were any.</summary>
     public double BytesPerSecond => _rate.PerSecond;
 
+    /// <summary>Time since that was measured last.</summary>
+    public TimeSpan Age => _rate.Age;
+
     /// <summary>Takes note of a transfer.</summary>
     /// <param name="bytes">K/V bytes.</param>
     /// <param name="duration">How long they were on their way.</param>

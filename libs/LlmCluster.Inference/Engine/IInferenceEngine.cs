@@ -26,8 +26,14 @@ public readonly record struct EngineStatus(int Running, int Waiting, int Waiting
     /// <summary>Prompt tokens that are computed in a second of nothing else, measured lately; 0 until any were.</summary>
     public double PrefillRate { get; init; }
 
+    /// <summary>Time since <see cref="PrefillRate"/> was measured last.</summary>
+    public TimeSpan PrefillAge { get; init; }
+
     /// <summary>Seconds of a step in which sequences decode, measured lately; 0 until there was one.</summary>
     public double StepTime { get; init; }
+
+    /// <summary>Time since <see cref="StepTime"/> was measured last.</summary>
+    public TimeSpan StepAge { get; init; }
 }
 
 /// <summary>

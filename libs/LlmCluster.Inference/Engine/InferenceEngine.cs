@@ -101,7 +101,9 @@ public sealed class InferenceEngine : IInferenceEngine
     public EngineStatus Status => _inbox.Status(Pool.Counts) with
     {
         PrefillRate = _meter.PrefillRate,
+        PrefillAge = _meter.PrefillAge,
         StepTime = _meter.StepTime,
+        StepAge = _meter.StepAge,
         OutputLengths = _calibration.Status(_predictor.Predict(new RequestShape(Runner.Fingerprint, 0, RequestKind.Unknown, 0, Model.MaxPositions), 0.5)),
     };
 

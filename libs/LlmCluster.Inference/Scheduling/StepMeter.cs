@@ -14,8 +14,14 @@ internal sealed class StepMeter
     /// <summary>Prompt tokens in a second of nothing else; 0 until any were computed.</summary>
     public double PrefillRate => _prefill.PerSecond;
 
+    /// <summary>Time since that was measured last.</summary>
+    public TimeSpan PrefillAge => _prefill.Age;
+
     /// <summary>Seconds of a step in which sequences decoded; 0 until there was one.</summary>
     public double StepTime => _decodeSteps.PerSecond is > 0 and var steps ? 1 / steps : 0;
+
+    /// <summary>Time since that was measured last.</summary>
+    public TimeSpan StepAge => _decodeSteps.Age;
 
     /// <summary>Takes note of a step.</summary>
     /// <param name="decodes">Sequences that decoded in it.</param>

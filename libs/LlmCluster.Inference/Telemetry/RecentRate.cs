@@ -7,14 +7,17 @@ namespace LlmCluster.Inference.Telemetry;
 /// <param name="smallest">
 /// Amount from which on a measurement says something: below, what each one costs at least is most of it. Smaller ones count only as long as there was none like that.
 /// </param>
-public sealed class RecentRate(double smallest)
+/// <param name="time">The clock; the system's by default.</param>
+public sealed class RecentRate(double smallest, TimeProvider? time = null)
 {
     /// <summary>Measurements that count: the last ones.</summary>
     public const int Window = 16;
 
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly Lock _lock = new();
     private readonly (double PerSecond, double Amount)[] _last = new (double, double)[Window];
     private long _count;
+    private long _lastAt;
     private bool _isProvisional = true;
 
     /// <summary>Amount in a second; 0 before anything was measured.</summary>
@@ -50,6 +53,18 @@ public sealed class RecentRate(double smallest)
         }
     }
 
+    /// <summary>Time since the last measurement that counts; zero before there was one.</summary>
+    public TimeSpan Age
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _count == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_lastAt);
+            }
+        }
+    }
+
     /// <summary>Takes a measurement; one without amount or duration is ignored.</summary>
     public void Add(double amount, TimeSpan duration)
     {
@@ -75,6 +90,7 @@ public sealed class RecentRate(double smallest)
             }
 
             _last[_count++ % Window] = (amount / seconds, amount);
+            _lastAt = _time.GetTimestamp();
         }
     }
 }

@@ -54,18 +54,11 @@ public sealed record EngineBenchmarkOptions
     /// <exception cref="ArgumentException">A value is out of range.</exception>
     public void Validate()
     {
-        Require(PromptTokens, nameof(PromptTokens));
-        Require(NewTokens, nameof(NewTokens));
-        Require(Parallel, nameof(Parallel));
-        Require(ChunkTokens, nameof(ChunkTokens));
-        Require(Runs, nameof(Runs));
-    }
-
-    private static void Require(int value, string name)
-    {
-        if (value < 1)
-        {
-            throw new ArgumentException($"{name} is {value}; it must be at least 1.");
-        }
+        OptionCheck.Require((Threads ?? 1) is >= 1 and <= 1024, nameof(Threads), Threads ?? 1, "1 to 1024");
+        OptionCheck.Require(PromptTokens >= 1, nameof(PromptTokens), PromptTokens, "at least 1");
+        OptionCheck.Require(NewTokens >= 1, nameof(NewTokens), NewTokens, "at least 1");
+        OptionCheck.Require(Parallel >= 1, nameof(Parallel), Parallel, "at least 1");
+        OptionCheck.Require(ChunkTokens >= 1, nameof(ChunkTokens), ChunkTokens, "at least 1");
+        OptionCheck.Require(Runs is >= 1 and <= 1000, nameof(Runs), Runs, "1 to 1000");
     }
 }

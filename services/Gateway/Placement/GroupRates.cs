@@ -10,10 +10,14 @@ internal readonly record struct WorkerRates(double Prefill, double Transfer, dou
 
 /// <summary>
 /// The rates of workers that can stand in for each other. What a worker has not measured yet is taken to be the median of what the others have, and a constant where
-/// none has: a newcomer is neither shunned nor flooded.
+/// none has: a newcomer is neither shunned nor flooded. Nor is a worker shunned for good that was slow once, as it would never be measured again: what it measured long
+/// ago counts only where it is better than the median.
 /// </summary>
 internal sealed class GroupRates
 {
+    /// <summary>Seconds from which on a measurement is too old to count against a worker. One that is slow gets a request so often at most, for want of a better reason.</summary>
+    public const double OldAge = 30;
+
     // For a cluster that has computed nothing yet. Only their proportions matter, and only for the first requests.
     private static readonly WorkerRates Assumed = new(Prefill: 4000, Transfer: 1e9, Step: 0.03);
 
@@ -26,22 +30,25 @@ internal sealed class GroupRates
     {
         double[] known = new double[workers.Count];
         return new GroupRates(new WorkerRates(
-            Median(workers, static load => load.PrefillRate, known, Assumed.Prefill),
-            Median(workers, static load => load.TransferRate, known, Assumed.Transfer),
-            Median(workers, static load => load.StepTime, known, Assumed.Step)));
+            BetterMedian(workers, static load => load.PrefillRate, known, moreIsBetter: true) ?? Assumed.Prefill,
+            BetterMedian(workers, static load => load.TransferRate, known, moreIsBetter: true) ?? Assumed.Transfer,
+            BetterMedian(workers, static load => load.StepTime, known, moreIsBetter: false) ?? Assumed.Step));
     }
 
     /// <summary>A worker's rates.</summary>
-    public WorkerRates For(WorkerSnapshot worker) => new(
-        Known(worker.Load.PrefillRate, _median.Prefill),
-        Known(worker.Load.TransferRate, _median.Transfer),
-        Known(worker.Load.StepTime, _median.Step));
-
-    private static double Known(double measured, double other) => IsKnown(measured) ? measured : other;
+    public WorkerRates For(WorkerSnapshot worker)
+    {
+        WorkerLoad load = worker.Load;
+        return new WorkerRates(
+            !IsKnown(load.PrefillRate) || (load.PrefillAge >= OldAge && load.PrefillRate < _median.Prefill) ? _median.Prefill : load.PrefillRate,
+            !IsKnown(load.TransferRate) || (load.TransferAge >= OldAge && load.TransferRate < _median.Transfer) ? _median.Transfer : load.TransferRate,
+            !IsKnown(load.StepTime) || (load.StepAge >= OldAge && load.StepTime > _median.Step) ? _median.Step : load.StepTime);
+    }
 
     private static bool IsKnown(double measured) => measured > 0 && double.IsFinite(measured);
 
-    private static double Median(IReadOnlyList<WorkerSnapshot> workers, Func<WorkerLoad, double> rate, double[] known, double assumed)
+    // Of two in the middle the better one, so that of two workers the slow one gets its chance.
+    private static double? BetterMedian(IReadOnlyList<WorkerSnapshot> workers, Func<WorkerLoad, double> rate, double[] known, bool moreIsBetter)
     {
         int count = 0;
         foreach (WorkerSnapshot worker in workers)
@@ -55,10 +62,10 @@ internal sealed class GroupRates
 
         if (count == 0)
         {
-            return assumed;
+            return null;
         }
 
         Array.Sort(known, 0, count);
-        return known[count / 2];
+        return known[moreIsBetter ? count / 2 : (count - 1) / 2];
     }
 }

@@ -144,8 +144,11 @@ internal sealed class WorkerStatusSource(
             MedianOutput = status.OutputLengths?.Median ?? 0,
             Report = Interlocked.Increment(ref _reports),
             PrefillRate = status.PrefillRate,
+            PrefillAge = Math.Round(status.PrefillAge.TotalSeconds, 1),
             TransferRate = transferRate.BytesPerSecond,
+            TransferAge = Math.Round(transferRate.Age.TotalSeconds, 1),
             StepTime = status.StepTime,
+            StepAge = Math.Round(status.StepAge.TotalSeconds, 1),
         };
     }
 

@@ -50,4 +50,17 @@ public sealed class EngineBenchmarkTests
         ArgumentException error = Assert.Throws<ArgumentException>(() => EngineBenchmark.Run(options, new Progress<string>(), CancellationToken.None));
         Assert.Contains("4096", error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Options_out_of_range_are_named()
+    {
+        var good = new EngineBenchmarkOptions();
+        good.Validate();
+        Refused(good with { Threads = 0 }, "Threads is 0; expected 1 to 1024.");
+        Refused(good with { PromptTokens = 0 }, "PromptTokens is 0; expected at least 1.");
+        Refused(good with { Runs = -1 }, "Runs is -1; expected 1 to 1000.");
+
+        static void Refused(EngineBenchmarkOptions options, string expected) =>
+            Assert.Equal(expected, Assert.Throws<ArgumentException>(options.Validate).Message);
+    }
 }

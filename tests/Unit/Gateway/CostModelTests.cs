@@ -136,6 +136,27 @@ public sealed class CostModelTests
     }
 
     [Fact]
+    public void Old_measurements_count_only_in_favour_of_a_worker()
+    {
+        WorkerSnapshot Old(string id, double prefill, double transfer, double step, double age) => Prefill(id) with
+        {
+            Load = new WorkerLoad { PrefillRate = prefill, PrefillAge = age, TransferRate = transfer, TransferAge = age, StepTime = step, StepAge = age },
+        };
+
+        WorkerSnapshot usual = Old("usual", 1000, 1e6, 0.02, age: 0);
+        WorkerSnapshot slow = Old("slow", 10, 1e3, 2, age: GroupRates.OldAge - 1);
+        WorkerSnapshot wasSlow = Old("was-slow", 10, 1e3, 2, age: GroupRates.OldAge);
+        WorkerSnapshot wasFast = Old("was-fast", 5000, 1e9, 0.001, age: 10 * GroupRates.OldAge);
+
+        // Of two, too.
+        Assert.Equal(new WorkerRates(1000, 1e6, 0.02), GroupRates.Of([usual, wasSlow]).For(wasSlow));
+        Assert.Equal(new WorkerRates(10, 1e3, 2), GroupRates.Of([usual, slow]).For(slow));
+        GroupRates all = GroupRates.Of([slow, usual, wasFast]);
+        Assert.Equal(new WorkerRates(1000, 1e6, 0.02), all.For(wasSlow));
+        Assert.Equal(new WorkerRates(5000, 1e9, 0.001), all.For(wasFast));
+    }
+
+    [Fact]
     public void The_last_token_is_computed_always_and_lower_tiers_take_a_transfer()
     {
         WorkerSnapshot worker = Mixed("m");

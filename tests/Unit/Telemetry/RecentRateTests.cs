@@ -1,5 +1,6 @@
 using LlmCluster.Inference.Scheduling;
 using LlmCluster.Inference.Telemetry;
+using LlmCluster.Testing;
 using Xunit;
 
 namespace LlmCluster.Tests.Unit.Telemetry;
@@ -78,6 +79,24 @@ public class RecentRateTests
         }
 
         Assert.InRange(rate.PerSecond, 99, 100);
+    }
+
+    [Fact]
+    public void It_knows_how_old_the_last_measurement_is()
+    {
+        var time = new ManualTime();
+        var rate = new RecentRate(10, time);
+        time.Advance(Second);
+        Assert.Equal(TimeSpan.Zero, rate.Age);
+        rate.Add(50, Second);
+        time.Advance(3 * Second);
+        Assert.Equal(3 * Second, rate.Age);
+
+        // One too small to count makes nothing younger.
+        rate.Add(1, Second);
+        Assert.Equal(3 * Second, rate.Age);
+        rate.Add(50, Second);
+        Assert.Equal(TimeSpan.Zero, rate.Age);
     }
 
     [Fact]
