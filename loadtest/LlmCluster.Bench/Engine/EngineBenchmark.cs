@@ -15,6 +15,10 @@ namespace LlmCluster.Bench.Engine;
 public sealed class EngineBenchmark
 {
     private const double UndisturbedShare = 0.1;
+    private const int StepsBetweenReads = 8;
+
+    // Until the threads of whatever ran before have gone to sleep.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
 
     private readonly EngineBenchmarkOptions _options;
     private readonly CpuModelRunner _runner;
@@ -96,9 +100,7 @@ public sealed class EngineBenchmark
             // What is compared was measured within moments.
             ProductSamples samples = products.Measure(multiplyAdds, cancellationToken);
             double prefillRate = benchmark.Prefill(cancellationToken);
-            double bandwidth = memory.Measure();
-            double decodeRate = benchmark.Decode(cancellationToken);
-            bandwidth = (bandwidth + memory.Measure()) / 2;
+            (double decodeRate, double bandwidth) = benchmark.Decode(memory, cancellationToken);
             if (run > 0)
             {
                 double decodeBytes = model.WeightBytes * decodeRate / options.Parallel / 1e9;
@@ -152,26 +154,46 @@ public sealed class EngineBenchmark
         return (double)_options.Parallel * _options.PromptTokens / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
-    private double Decode(CancellationToken cancellationToken)
+    // Tokens per second, and the bandwidth that there was meanwhile: memory is read before, after and between steps, as what a shared machine gives changes.
+    private (double Rate, double Bandwidth) Decode(ReadBandwidth memory, CancellationToken cancellationToken)
     {
-        int vocabulary = _runner.Config.VocabSize;
-        long began = Stopwatch.GetTimestamp();
-        for (int step = 0; step < _options.NewTokens; step++)
+        long ticks = 0;
+        double readSeconds = memory.Read();
+        int reads = 1;
+        for (int step = 0; step < _options.NewTokens;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            _batch.Clear();
-            for (int s = 0; s < _next.Length; s++)
+            Thread.Sleep(Pause);
+            int end = Math.Min(step + StepsBetweenReads, _options.NewTokens);
+            long began = Stopwatch.GetTimestamp();
+            for (; step < end; step++)
             {
-                _batch.Add(_next.AsSpan(s, 1), _options.PromptTokens + step, _blockTables[s], 1);
+                DecodeStep(_options.PromptTokens + step);
             }
 
-            _runner.Forward(_batch, _logits);
-            for (int s = 0; s < _next.Length; s++)
-            {
-                _next[s] = TensorPrimitives.IndexOfMax(_logits.AsSpan(s * vocabulary, vocabulary));
-            }
+            ticks += Stopwatch.GetTimestamp() - began;
+            Thread.Sleep(Pause);
+            readSeconds += memory.Read();
+            reads++;
         }
 
-        return (double)_options.Parallel * _options.NewTokens / Stopwatch.GetElapsedTime(began).TotalSeconds;
+        double seconds = (double)ticks / Stopwatch.Frequency;
+        return ((double)_options.Parallel * _options.NewTokens / seconds, reads * ReadBandwidth.Bytes / readSeconds / 1e9);
+    }
+
+    private void DecodeStep(int position)
+    {
+        int vocabulary = _runner.Config.VocabSize;
+        _batch.Clear();
+        for (int s = 0; s < _next.Length; s++)
+        {
+            _batch.Add(_next.AsSpan(s, 1), position, _blockTables[s], 1);
+        }
+
+        _runner.Forward(_batch, _logits);
+        for (int s = 0; s < _next.Length; s++)
+        {
+            _next[s] = TensorPrimitives.IndexOfMax(_logits.AsSpan(s * vocabulary, vocabulary));
+        }
     }
 }

@@ -9,11 +9,13 @@ namespace LlmCluster.Bench.Engine;
 
 /// <summary>
 /// How fast the threads together read memory in order: they sum a buffer several times as large as the caches, each thread four
-/// streams at a time. Whether they ask for lines ahead is chosen by which is faster here, on the first measurement.
+/// streams at a time. Whether they ask for lines ahead is chosen by which is faster here.
 /// </summary>
 internal sealed unsafe class ReadBandwidth : IParallelWork, IDisposable
 {
-    private const long Bytes = 256 << 20;
+    /// <summary>Bytes that are read each time.</summary>
+    public const long Bytes = 256 << 20;
+
     private const int PieceBytes = 1 << 20;
     private const int Streams = 4;
     private const int Ahead = 1024;
@@ -23,7 +25,6 @@ internal sealed unsafe class ReadBandwidth : IParallelWork, IDisposable
     private readonly ThreadTeam _team;
     private readonly ulong[] _sums;
     private bool _asks;
-    private bool _chosen;
 
     public ReadBandwidth(ThreadTeam team)
     {
@@ -32,18 +33,16 @@ internal sealed unsafe class ReadBandwidth : IParallelWork, IDisposable
 
         // Untouched pages would all be the same one.
         new Span<byte>(_buffer.Pointer, (int)Bytes).Fill(1);
+        Choose();
     }
 
     /// <summary>Reads all once.</summary>
-    /// <returns>10⁹ bytes per second.</returns>
-    public double Measure()
+    /// <returns>Seconds.</returns>
+    public double Read()
     {
-        if (!_chosen)
-        {
-            Choose();
-        }
-
-        return Read();
+        long began = Stopwatch.GetTimestamp();
+        _team.Run(this, (int)(Bytes / PieceBytes), 1);
+        return Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
     public void Run(int first, int end, int thread)
@@ -56,13 +55,6 @@ internal sealed unsafe class ReadBandwidth : IParallelWork, IDisposable
     }
 
     public void Dispose() => _buffer.Dispose();
-
-    private double Read()
-    {
-        long began = Stopwatch.GetTimestamp();
-        _team.Run(this, (int)(Bytes / PieceBytes), 1);
-        return Bytes / Stopwatch.GetElapsedTime(began).TotalSeconds / 1e9;
-    }
 
     // In turn, since what a shared machine can do changes.
     private void Choose()
@@ -79,8 +71,7 @@ internal sealed unsafe class ReadBandwidth : IParallelWork, IDisposable
 
         Array.Sort(asking);
         Array.Sort(inOrder);
-        _asks = asking[Trials / 2] > inOrder[Trials / 2];
-        _chosen = true;
+        _asks = asking[Trials / 2] < inOrder[Trials / 2];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
