@@ -35,6 +35,38 @@ public sealed class SimdTests
         ExpIsAccurate<S, V>();
         LanesAreMaskedAndReduced<S, V>();
         WordsAreSplitAndWidened<S, V>();
+        ProductsOfPairsAreExact<S, V>();
+    }
+
+    private static unsafe void ProductsOfPairsAreExact<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var random = new Random(6);
+        short[] extremes = [short.MaxValue, -short.MaxValue, 0, 1, -1];
+        short* a = stackalloc short[2 * S.Lanes];
+        short* b = stackalloc short[2 * S.Lanes];
+        int* c = stackalloc int[S.Lanes];
+        int* result = stackalloc int[S.Lanes];
+        for (int round = 0; round < 200; round++)
+        {
+            for (int i = 0; i < 2 * S.Lanes; i++)
+            {
+                a[i] = round < 100 ? extremes[random.Next(extremes.Length)] : (short)random.Next(-short.MaxValue, short.MaxValue + 1);
+                b[i] = round < 50 ? extremes[random.Next(extremes.Length)] : (short)random.Next(-127, 128);
+            }
+
+            for (int i = 0; i < S.Lanes; i++)
+            {
+                c[i] = random.Next(int.MinValue, int.MaxValue);
+            }
+
+            S.Store((float*)result, S.AddPairProducts(S.Load((float*)a), S.Load((float*)b), S.Load((float*)c)));
+            for (int i = 0; i < S.Lanes; i++)
+            {
+                Assert.Equal(unchecked((a[2 * i] * b[2 * i]) + (a[(2 * i) + 1] * b[(2 * i) + 1]) + c[i]), result[i]);
+            }
+        }
     }
 
     private static unsafe void ExpIsAccurate<S, V>()

@@ -55,7 +55,9 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> AddPairProducts(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
-        Avx2.Add(Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()), c.AsInt32()).AsSingle();
+        AvxVnni.IsSupported
+            ? AvxVnni.MultiplyWideningAndAdd(c.AsInt32(), a.AsInt16(), b.AsInt16()).AsSingle()
+            : Avx2.Add(Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()), c.AsInt32()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> PackPairs(Vector256<float> low, Vector256<float> high) =>
