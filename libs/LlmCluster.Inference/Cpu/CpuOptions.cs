@@ -76,6 +76,7 @@ public sealed record CpuOptions
             throw new ArgumentException($"CpuOptions.Isa asks for {isa}, which this processor lacks; the widest it runs is {CpuIsaSupport.Best}.");
         }
     }
+
     /// <summary>The processors of <see cref="Affinity"/>; null where the system chooses.</summary>
     internal int[]? Processors => Affinity is { Length: > 0 } ? ProcessorList.Parse(Affinity) : null;
 

@@ -8,6 +8,9 @@ internal abstract unsafe class CpuKernels
     /// <summary>Rows of a full tile of a product's left operand.</summary>
     public abstract int TileRows { get; }
 
+    /// <summary>Up to so many rows a product takes mostly the time in which weights come from memory.</summary>
+    public abstract int FewRows { get; }
+
     /// <summary>The kernels for <paramref name="isa"/>.</summary>
     public static CpuKernels For(CpuIsa isa) => isa switch
     {
@@ -60,6 +63,8 @@ internal sealed unsafe class CpuKernels<S, V> : CpuKernels
     where V : struct
 {
     public override int TileRows => S.TileRows;
+
+    public override int FewRows => Gemm<S, V>.FewTiles * S.TileRows;
 
     public override long GemmScratchBytes => Gemm<S, V>.ScratchBytes;
 

@@ -19,8 +19,8 @@ internal static unsafe class Gemm<S, V>
     /// <summary>Bytes of scratch that each thread needs.</summary>
     public const int ScratchBytes = BlockDepth * Panel.Width * sizeof(float);
 
-    // Up to so many tiles, widening a block of bfloat16 for each of them costs no more than doing so once.
-    private const int FewTiles = 3;
+    /// <summary>Up to so many tiles, widening a block of bfloat16 for each of them costs no more than doing so once.</summary>
+    public const int FewTiles = 3;
 
     /// <summary>Computes the columns of panels from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     /// <param name="call">The product.</param>

@@ -9,6 +9,9 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, b
     // Columns that decode computes together come in fours; where each panel is work for a while, threads share even the last ones.
     private const int PanelsOfFewRows = 4;
 
+    // Few rows take what memory takes, which is best read in long pieces.
+    private const int LongPiecesPerShare = 2;
+
     private GemmCall _call;
 
     /// <summary>Sets the product <c>result = left · weights</c>, or what <paramref name="accumulate"/> and <paramref name="bias"/> make of it.</summary>
@@ -26,7 +29,11 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, b
         };
 
     /// <summary>Runs over all panels.</summary>
-    public void RunOn(ThreadTeam team) => team.Run(this, _call.Weights.Panels, _call.Rows > kernels.TileRows ? 1 : PanelsOfFewRows);
+    public void RunOn(ThreadTeam team) => team.Run(
+        this,
+        _call.Weights.Panels,
+        _call.Rows > kernels.TileRows ? 1 : PanelsOfFewRows,
+        _call.Rows > kernels.FewRows ? ThreadTeam.PiecesPerShare : LongPiecesPerShare);
 
     public void Run(int first, int end, int thread) => kernels.Gemm(_call, first, end, workspace.GemmScratch(thread));
 }

@@ -16,9 +16,11 @@ internal sealed class ThreadTeam : IDisposable
     private const long Open = 0x10000;
     private const int EpochShift = 17;
 
-    // A thread takes this part of its share of what is left at a time, so that pieces are long at first and none is long at the end
-    // (guided self-scheduling: Polychronopoulos and Kuck, IEEE Trans. Computers C-36(12), 1987; there the part is the whole share).
-    private const int PiecesPerShare = 4;
+    /// <summary>
+    /// Pieces into which a thread divides its share of what is left, to take one of them, unless it is told otherwise: so pieces are long at first and none is long at the
+    /// end (guided self-scheduling: Polychronopoulos and Kuck, IEEE Trans. Computers C-36(12), 1987; there it takes the whole share).
+    /// </summary>
+    public const int PiecesPerShare = 4;
 
     private static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
     private static readonly long YieldTicks = Stopwatch.Frequency / 3_000;
@@ -33,6 +35,7 @@ internal sealed class ThreadTeam : IDisposable
     private IParallelWork? _work;
     private int _items;
     private int _grain;
+    private int _piecesPerShare;
     private ExceptionDispatchInfo? _failure;
     private readonly byte[][]? _masks;
     private readonly byte[] _callersMask = [];
@@ -88,7 +91,8 @@ internal sealed class ThreadTeam : IDisposable
     /// <param name="work">The work.</param>
     /// <param name="items">Number of items.</param>
     /// <param name="grain">Fewest items that a thread takes at a time; it takes multiples of that.</param>
-    public void Run(IParallelWork work, int items, int grain)
+    /// <param name="piecesPerShare">Into how many pieces a thread divides its share of what is left; fewer are longer.</param>
+    public void Run(IParallelWork work, int items, int grain, int piecesPerShare = PiecesPerShare)
     {
         ObjectDisposedException.ThrowIf(_stopping, this);
         if (items <= grain || _workers.Length == 0)
@@ -104,6 +108,7 @@ internal sealed class ThreadTeam : IDisposable
         _work = work;
         _items = items;
         _grain = grain;
+        _piecesPerShare = piecesPerShare;
         _next.Value = 0;
         _epoch++;
         Interlocked.Exchange(ref _state.Value, (_epoch << EpochShift) | Open);
@@ -201,10 +206,11 @@ internal sealed class ThreadTeam : IDisposable
             IParallelWork work = _work!;
             int items = _items;
             int grain = _grain;
+            long shares = (long)_piecesPerShare * Threads;
             long first = Volatile.Read(ref _next.Value);
             while (first < items)
             {
-                long end = Math.Min(first + PieceOf(items - first, grain), items);
+                long end = Math.Min(first + (Math.Max((items - first) / shares / grain, 1) * grain), items);
                 long seen = Interlocked.CompareExchange(ref _next.Value, end, first);
                 if (seen == first)
                 {
@@ -220,8 +226,6 @@ internal sealed class ThreadTeam : IDisposable
             Volatile.Write(ref _failure, ExceptionDispatchInfo.Capture(e));
         }
     }
-
-    private long PieceOf(long left, int grain) => Math.Max(left / (PiecesPerShare * Threads) / grain, 1) * grain;
 
     // False once it is time to sleep.
     private static bool Pause(long since)
