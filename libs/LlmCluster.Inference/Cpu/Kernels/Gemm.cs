@@ -38,10 +38,10 @@ internal static unsafe class Gemm<S, V>
         switch (call.Weights.Dtype)
         {
             case WeightDtype.F32:
-                Run<F32Panel<S, V>>(call, first, end, accumulate, null);
+                Run<F32Panel<S, V>, InOrder<F32Panel<S, V>, V>>(call, first, end, accumulate, null);
                 break;
             case WeightDtype.BF16:
-                Run<BF16Panel<S, V>>(call, first, end, accumulate, scratch);
+                Run<BF16Panel<S, V>, BF16Panel<S, V>>(call, first, end, accumulate, scratch);
                 break;
             case WeightDtype.Q8:
                 Quantized<Q8Panel<S, V>>(call, first, end, accumulate);
@@ -54,9 +54,11 @@ internal static unsafe class Gemm<S, V>
         }
     }
 
-    // With scratch, formats that are not singles are widened once for many tiles.
-    private static void Run<F>(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
+    // The format comes twice: a few tiles wait for memory less than a few rows do, and those of singles are faster when they don't ask ahead.
+    // With scratch, what is not singles is widened once for many tiles.
+    private static void Run<F, FewF>(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
         where F : struct, IPanelFormat<V>
+        where FewF : struct, IPanelFormat<V>
     {
         if (call.Rows <= S.WideRows)
         {
@@ -64,7 +66,7 @@ internal static unsafe class Gemm<S, V>
         }
         else if (call.Rows <= FewTiles * S.TileRows)
         {
-            Few<F>(call, first, end, accumulate);
+            Few<FewF>(call, first, end, accumulate);
         }
         else
         {
@@ -72,7 +74,7 @@ internal static unsafe class Gemm<S, V>
         }
     }
 
-    // Where the processor fetches ahead by itself it does so best along one panel. Two or three rows make up for several by computing more at a time.
+    // A processor that reads ahead by itself does so best along a single panel. With two or three rows a panel takes longer, and several side by side are faster.
     private static void Wide<F>(in GemmCall call, int first, int end, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
