@@ -16,6 +16,8 @@ public sealed class InterferenceBenchmark
 {
     private const double AutomaticStep = 1.6;
     private const int FirstTokens = 10;
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
 
     private readonly InterferenceBenchmarkOptions _options;
@@ -137,14 +139,12 @@ public sealed class InterferenceBenchmark
         await FirstTokenAsync(rig, cancellationToken).ConfigureAwait(false);
         while (!streams.TrueForAll(static stream => stream.HasTokens(FirstTokens)) && !reading.IsCompleted)
         {
-            await Task.Delay(10, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
         }
 
         await Task.Delay(_options.Pause, cancellationToken).ConfigureAwait(false);
         long start = Stopwatch.GetTimestamp();
-        await Task.Delay(_options.Quiet, cancellationToken).ConfigureAwait(false);
-        long quietEnd = Stopwatch.GetTimestamp();
-        double[] quiet = [.. streams.SelectMany(stream => stream.Gaps(start, quietEnd))];
+        double[] quiet = await GapsAsync(streams, start, _options.Quiet, reading, cancellationToken).ConfigureAwait(false);
 
         var busy = new List<double>();
         var firstTokens = new List<double>();
@@ -154,9 +154,8 @@ public sealed class InterferenceBenchmark
             firstTokens.Add(await FirstTokenAsync(rig, cancellationToken).ConfigureAwait(false));
 
             // The gap in which the prompt's last chunk was computed ends a little later.
-            await Task.Delay(TimeSpan.FromMilliseconds(Percentile.Of(quiet, 0.5)), cancellationToken).ConfigureAwait(false);
-            long answered = Stopwatch.GetTimestamp();
-            busy.AddRange(streams.SelectMany(stream => stream.Gaps(arrival, answered)));
+            var rest = TimeSpan.FromMilliseconds(Percentile.Of(quiet, 0.5));
+            busy.AddRange(await GapsAsync(streams, arrival, rest, reading, cancellationToken).ConfigureAwait(false));
             await Task.Delay(_options.Pause, cancellationToken).ConfigureAwait(false);
         }
 
@@ -167,6 +166,23 @@ public sealed class InterferenceBenchmark
 
         return new InterferenceMode.Run(
             Percentile.Of(quiet, 0.5), Percentile.Of(quiet, 0.99), Percentile.Of(busy, 0.5), Percentile.Of(busy, 0.99), Percentile.Of(firstTokens, 0.5));
+    }
+
+    // Gaps that ended from then on until some time has passed, or until every stream has had one: a process may stand still for longer than that.
+    private static async Task<double[]> GapsAsync(List<TokenStream> streams, long from, TimeSpan wait, Task reading, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
+            long to = Stopwatch.GetTimestamp();
+            double[][] gaps = [.. streams.Select(stream => stream.Gaps(from, to).ToArray())];
+            if (gaps.All(static one => one.Length > 0) || reading.IsCompleted)
+            {
+                return [.. gaps.SelectMany(static one => one)];
+            }
+
+            wait = Poll;
+        }
     }
 
     private async Task<double> FirstTokenAsync(IRig rig, CancellationToken cancellationToken)
