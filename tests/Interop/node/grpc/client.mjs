@@ -191,7 +191,9 @@ const cases = {
     await eventually(() => seen === 3);
     await hangs(before);
     stream.cancel();
-    assert.equal((await reading).status.code, status.CANCELLED);
+    const { items, status: end } = await reading;
+    assert.equal(items.length, 3);
+    assert.equal(end.code, status.CANCELLED);
     await ended(before);
   },
 
