@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using LlmCluster.Inference.Cpu.Threading;
 using Xunit;
 
@@ -21,30 +20,6 @@ public sealed class ThreadTeamTests
             team.Run(work, items, random.Next(1, 8));
             Assert.All(work.Counts, count => Assert.Equal(1, count));
         }
-    }
-
-    [Theory]
-    [InlineData(2, 100, 1)]
-    [InlineData(2, 128, 4)]
-    [InlineData(3, 1000, 8)]
-    public void Pieces_get_shorter_down_to_the_grain(int threads, int items, int grain)
-    {
-        using var team = new ThreadTeam(threads);
-        var work = new Recording();
-        team.Run(work, items, grain);
-
-        (int First, int Length)[] pieces = [.. work.Pieces.Order()];
-        Assert.Equal(0, pieces[0].First);
-        Assert.InRange(pieces[0].Length, grain + 1, items / threads / 2);
-        foreach (((int first, int length), (int nextFirst, int nextLength)) in pieces.Zip(pieces[1..]))
-        {
-            Assert.Equal(first + length, nextFirst);
-            Assert.Equal(0, length % grain);
-            Assert.InRange(nextLength, 1, length);
-        }
-
-        Assert.Equal(items, pieces[^1].First + pieces[^1].Length);
-        Assert.InRange(pieces[^1].Length, 1, grain);
     }
 
     [Fact]
@@ -119,13 +94,6 @@ public sealed class ThreadTeamTests
                 Interlocked.Increment(ref Counts[i]);
             }
         }
-    }
-
-    private sealed class Recording : IParallelWork
-    {
-        public ConcurrentBag<(int First, int Length)> Pieces { get; } = [];
-
-        public void Run(int first, int end, int thread) => Pieces.Add((first, end - first));
     }
 
     // Done only when two threads are in it at the same time.

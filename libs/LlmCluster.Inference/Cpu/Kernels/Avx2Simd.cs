@@ -70,6 +70,9 @@ internal readonly unsafe struct Avx2Simd : ISimd<Vector256<float>>
     public static void Prefetch(byte* address) => Sse.Prefetch0(address);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrefetchFar(byte* address) => Sse.Prefetch1(address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => Avx.Add(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

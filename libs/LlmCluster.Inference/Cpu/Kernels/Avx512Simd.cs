@@ -68,6 +68,9 @@ internal readonly unsafe struct Avx512Simd : ISimd<Vector512<float>>
     public static void Prefetch(byte* address) => Sse.Prefetch0(address);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrefetchFar(byte* address) => Sse.Prefetch1(address);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => Avx512F.Add(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,6 +26,9 @@ internal abstract unsafe class CpuKernels
     /// <inheritdoc cref="Gemm{S, V}.ScratchBytes"/>
     public abstract long GemmScratchBytes { get; }
 
+    /// <inheritdoc cref="Gemm{S, V}.PanelsAtOnce"/>
+    public abstract int PanelsAtOnce(in GemmCall call);
+
     /// <inheritdoc cref="Gemm{S, V}.Run"/>
     public abstract void Gemm(in GemmCall call, int firstPanel, int endPanel, byte* scratch);
 
@@ -69,6 +72,8 @@ internal sealed unsafe class CpuKernels<S, V> : CpuKernels
     public override long GemmScratchBytes => Gemm<S, V>.ScratchBytes;
 
     public override long AttentionScratchBytes(int headDim, int group) => Attention<S, V>.ScratchBytes(headDim, group);
+
+    public override int PanelsAtOnce(in GemmCall call) => Gemm<S, V>.PanelsAtOnce(call);
 
     public override void Gemm(in GemmCall call, int firstPanel, int endPanel, byte* scratch) =>
         Gemm<S, V>.Run(call, firstPanel, endPanel, scratch);

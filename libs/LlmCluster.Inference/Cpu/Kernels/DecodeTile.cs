@@ -167,8 +167,8 @@ internal static unsafe class DecodeTile<S, V>
         V low3 = default, high3 = default;
         for (; headDim > 0; headDim--)
         {
-            S.Prefetch(lowKeys + lowAhead);
-            S.Prefetch(highKeys + highAhead);
+            S.PrefetchFar(lowKeys + lowAhead);
+            S.PrefetchFar(highKeys + highAhead);
             V low = F.Vector(lowKeys);
             V high = F.Vector(highKeys);
             V x = S.SplatAt(query);
@@ -256,8 +256,8 @@ internal static unsafe class DecodeTile<S, V>
 
         for (; count > 0; count--)
         {
-            S.Prefetch(values + ahead);
-            S.Prefetch(values + ahead + (S.Lanes * F.Bytes));
+            S.PrefetchFar(values + ahead);
+            S.PrefetchFar(values + ahead + (S.Lanes * F.Bytes));
             V low = F.Vector(values);
             V high = F.Vector(values + (S.Lanes * F.Bytes));
             V x = S.SplatAt(weights);

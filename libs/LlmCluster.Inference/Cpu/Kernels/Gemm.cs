@@ -22,6 +22,10 @@ internal static unsafe class Gemm<S, V>
     /// <summary>Up to so many tiles, widening a block of bfloat16 for each of them costs no more than doing so once.</summary>
     public const int FewTiles = 3;
 
+    /// <summary>Panels that are computed side by side: ranges of so many are faster than others.</summary>
+    public static int PanelsAtOnce(in GemmCall call) =>
+        call.Rows <= S.WideRows && !call.Weights.IsQuantized && !ReadsPanelByPanel(call) ? GemmWideTile<S, V>.Panels : 1;
+
     /// <summary>Computes the columns of panels from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     /// <param name="call">The product.</param>
     /// <param name="first">First panel.</param>
@@ -75,20 +79,22 @@ internal static unsafe class Gemm<S, V>
     }
 
     // A processor that reads ahead by itself does so best along a single panel. With two or three rows a panel takes longer, and several side by side are faster.
+    private static bool ReadsPanelByPanel(in GemmCall call) => !call.AskAhead && call.Rows == 1 && S.Lanes == Panel.Half;
+
     private static void Wide<F>(in GemmCall call, int first, int end, bool accumulate)
         where F : struct, IPanelFormat<V>
     {
-        if (call.AskAhead)
+        if (ReadsPanelByPanel(call))
+        {
+            PanelByPanel<InOrder<F, V>>(call, first, end, accumulate);
+        }
+        else if (call.AskAhead)
         {
             WideTiles<F>(call, first, end, accumulate);
         }
-        else if (call.Rows > 1 || S.Lanes < Panel.Half)
-        {
-            WideTiles<InOrder<F, V>>(call, first, end, accumulate);
-        }
         else
         {
-            PanelByPanel<InOrder<F, V>>(call, first, end, accumulate);
+            WideTiles<InOrder<F, V>>(call, first, end, accumulate);
         }
     }
 

@@ -63,6 +63,11 @@ internal unsafe interface ISimd<V>
     /// <summary>Brings a cache line near, if the processor has a way to ask for it.</summary>
     static abstract void Prefetch(byte* address);
 
+    /// <summary>
+    /// Brings a cache line into the second-level cache, if the processor has a way to ask for it: more can be on their way there at a time than to the first-level one.
+    /// </summary>
+    static abstract void PrefetchFar(byte* address);
+
     static abstract V Add(V a, V b);
 
     static abstract V Subtract(V a, V b);

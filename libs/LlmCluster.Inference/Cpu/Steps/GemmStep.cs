@@ -6,9 +6,6 @@ namespace LlmCluster.Inference.Cpu.Steps;
 /// <summary>A product of the left operand with weights. Items are panels of columns.</summary>
 internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, bool askAhead) : IParallelWork
 {
-    // Columns that decode computes together come in fours; where each panel is work for a while, threads share even the last ones.
-    private const int PanelsOfFewRows = 4;
-
     // Few rows take what memory takes, which is best read in long pieces.
     private const int LongPiecesPerShare = 2;
 
@@ -32,7 +29,7 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, b
     public void RunOn(ThreadTeam team) => team.Run(
         this,
         _call.Weights.Panels,
-        _call.Rows > kernels.TileRows ? 1 : PanelsOfFewRows,
+        kernels.PanelsAtOnce(_call),
         _call.Rows > kernels.FewRows ? ThreadTeam.PiecesPerShare : LongPiecesPerShare);
 
     public void Run(int first, int end, int thread) => kernels.Gemm(_call, first, end, workspace.GemmScratch(thread));

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 
 namespace LlmCluster.Inference.Cpu.Threading;
 
@@ -16,10 +15,7 @@ internal sealed class ThreadTeam : IDisposable
     private const long Open = 0x10000;
     private const int EpochShift = 17;
 
-    /// <summary>
-    /// Pieces into which a thread divides its share of what is left, to take one of them, unless it is told otherwise: so pieces are long at first and none is long at the
-    /// end (guided self-scheduling: Polychronopoulos and Kuck, IEEE Trans. Computers C-36(12), 1987; there it takes the whole share).
-    /// </summary>
+    /// <summary>Pieces into which a thread divides what is left of its share, unless it is told otherwise; see <see cref="ItemShares"/>.</summary>
     public const int PiecesPerShare = 4;
 
     private static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
@@ -27,15 +23,12 @@ internal sealed class ThreadTeam : IDisposable
 
     private readonly Thread[] _workers;
     private readonly object _parking = new();
+    private readonly ItemShares _shares;
     private PaddedLong _state;
-    private PaddedLong _next;
     private int _parked;
     private volatile bool _stopping;
     private long _epoch;
     private IParallelWork? _work;
-    private int _items;
-    private int _grain;
-    private int _piecesPerShare;
     private ExceptionDispatchInfo? _failure;
     private readonly byte[][]? _masks;
     private readonly byte[] _callersMask = [];
@@ -54,6 +47,7 @@ internal sealed class ThreadTeam : IDisposable
             _callersMask = new byte[ProcessorAffinity.MaskBytes];
         }
 
+        _shares = new ItemShares(threads);
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
         {
@@ -91,7 +85,7 @@ internal sealed class ThreadTeam : IDisposable
     /// <param name="work">The work.</param>
     /// <param name="items">Number of items.</param>
     /// <param name="grain">Fewest items that a thread takes at a time; it takes multiples of that.</param>
-    /// <param name="piecesPerShare">Into how many pieces a thread divides its share of what is left; fewer are longer.</param>
+    /// <param name="piecesPerShare">Into how many pieces a thread divides what is left of its share; fewer are longer.</param>
     public void Run(IParallelWork work, int items, int grain, int piecesPerShare = PiecesPerShare)
     {
         ObjectDisposedException.ThrowIf(_stopping, this);
@@ -106,10 +100,7 @@ internal sealed class ThreadTeam : IDisposable
         }
 
         _work = work;
-        _items = items;
-        _grain = grain;
-        _piecesPerShare = piecesPerShare;
-        _next.Value = 0;
+        _shares.Deal(items, grain, piecesPerShare);
         _epoch++;
         Interlocked.Exchange(ref _state.Value, (_epoch << EpochShift) | Open);
         if (Volatile.Read(ref _parked) > 0)
@@ -204,21 +195,9 @@ internal sealed class ThreadTeam : IDisposable
         try
         {
             IParallelWork work = _work!;
-            int items = _items;
-            int grain = _grain;
-            long shares = (long)_piecesPerShare * Threads;
-            long first = Volatile.Read(ref _next.Value);
-            while (first < items)
+            while (_shares.TryTake(thread, out int first, out int end))
             {
-                long end = Math.Min(first + (Math.Max((items - first) / shares / grain, 1) * grain), items);
-                long seen = Interlocked.CompareExchange(ref _next.Value, end, first);
-                if (seen == first)
-                {
-                    work.Run((int)first, (int)end, thread);
-                    seen = Volatile.Read(ref _next.Value);
-                }
-
-                first = seen;
+                work.Run(first, end, thread);
             }
         }
         catch (Exception e)
@@ -268,13 +247,5 @@ internal sealed class ThreadTeam : IDisposable
                 ProcessorAffinity.TryWrite(before);
             }
         }
-    }
-
-    // Alone on its cache lines: threads spin on these words.
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct PaddedLong
-    {
-        [FieldOffset(128)]
-        public long Value;
     }
 }
