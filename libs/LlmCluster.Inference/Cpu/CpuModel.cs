@@ -83,7 +83,7 @@ public sealed class CpuModel : IDisposable
         var model = new CpuModel(checkpoint, options);
         try
         {
-            var loader = new WeightLoader(checkpoint, model.Weights, options.ThreadCount);
+            var loader = new WeightLoader(checkpoint, model.Weights, model.Kernels.PanelGroup(model.Weights, options.PrefetchesWeights), options.ThreadCount);
             for (int layer = 0; layer < model.Config.Layers; layer++)
             {
                 model._layers.Add(LayerWeights.Load(loader, layer));

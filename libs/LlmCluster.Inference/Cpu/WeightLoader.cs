@@ -4,7 +4,7 @@ using LlmCluster.Inference.Models;
 namespace LlmCluster.Inference.Cpu;
 
 /// <summary>Reads a checkpoint's tensors into the form that the kernels want.</summary>
-internal sealed class WeightLoader(Checkpoint checkpoint, WeightDtype dtype, int threads)
+internal sealed class WeightLoader(Checkpoint checkpoint, WeightDtype dtype, int group, int threads)
 {
     public ModelConfig Config => checkpoint.Config;
 
@@ -40,7 +40,7 @@ internal sealed class WeightLoader(Checkpoint checkpoint, WeightDtype dtype, int
                 : new MatrixPart(outputs, checkpoint.GetTensor(name, outputs, inputs).ReadRow);
         }
 
-        return PackedMatrix.Pack(inputs, dtype, threads, sources);
+        return PackedMatrix.Pack(inputs, dtype, group, threads, sources);
     }
 
     private unsafe void CopyVector(NativeBuffer buffer, int offset, string name, int count) =>

@@ -6,26 +6,31 @@ namespace LlmCluster.Tests.Unit.Cpu;
 
 public sealed unsafe class GemmTests
 {
-    public static TheoryData<CpuIsa, WeightDtype> Paths
+    // The last number is that of the panels whose steps take turns in memory.
+    public static TheoryData<CpuIsa, WeightDtype, int> Paths
     {
         get
         {
-            var data = new TheoryData<CpuIsa, WeightDtype>();
+            var data = new TheoryData<CpuIsa, WeightDtype, int>();
             foreach (CpuIsa isa in Isas.Available)
             {
                 foreach (WeightDtype dtype in Enum.GetValues<WeightDtype>())
                 {
-                    data.Add(isa, dtype);
+                    data.Add(isa, dtype, 1);
                 }
+
+                data.Add(isa, WeightDtype.BF16, 2);
             }
 
             return data;
         }
     }
 
+    public static TheoryData<CpuIsa> Sets => [.. Isas.Available];
+
     [Theory]
     [MemberData(nameof(Paths))]
-    public void Products_of_any_shape_agree_with_sums_in_double_precision(CpuIsa isa, WeightDtype dtype)
+    public void Products_of_any_shape_agree_with_sums_in_double_precision(CpuIsa isa, WeightDtype dtype, int group)
     {
         var random = new Random(11);
         for (int round = 0; round < 30; round++)
@@ -34,7 +39,7 @@ public sealed unsafe class GemmTests
             int depth = random.Next(1, 1300);
             int columns = random.Next(1, 200);
             var start = (Start)random.Next(3);
-            using var product = new Product(random, isa, dtype, depth, columns);
+            using var product = new Product(random, isa, dtype, group, depth, columns);
             float[] left = Numbers(random, rows * depth);
 
             float[] operand = product.IsQuantized ? [.. Groups(left, depth).SelectMany(QuantizedTo16Bits)] : left;
@@ -55,10 +60,10 @@ public sealed unsafe class GemmTests
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void A_row_has_the_same_bits_whatever_rows_stand_beside_it(CpuIsa isa, WeightDtype dtype)
+    public void A_row_has_the_same_bits_whatever_rows_stand_beside_it(CpuIsa isa, WeightDtype dtype, int group)
     {
         var random = new Random(12);
-        using var product = new Product(random, isa, dtype, depth: 801, columns: 300);
+        using var product = new Product(random, isa, dtype, group, depth: 801, columns: 300);
         float[] left = Numbers(random, 50 * 801);
         foreach (Start start in Enum.GetValues<Start>())
         {
@@ -77,13 +82,13 @@ public sealed unsafe class GemmTests
     // Steps in k are done in blocks, those of many rows in parts of a block, and several at once.
     [Theory]
     [MemberData(nameof(Paths))]
-    public void Sums_of_any_length_have_the_same_bits_in_one_row_and_in_many(CpuIsa isa, WeightDtype dtype)
+    public void Sums_of_any_length_have_the_same_bits_in_one_row_and_in_many(CpuIsa isa, WeightDtype dtype, int group)
     {
         const int rows = 50;
         var random = new Random(15);
         foreach (int depth in (int[])[1, 2, 3, 23, 24, 25, 49, 1023, 1024, 1025, 2049, 2087])
         {
-            using var product = new Product(random, isa, dtype, depth, columns: 70);
+            using var product = new Product(random, isa, dtype, group, depth, columns: 70);
             float[] left = Numbers(random, rows * depth);
             float[] alone = [.. Enumerable.Range(0, rows).SelectMany(row =>
                 product.Run(left[(row * depth)..((row + 1) * depth)], 1, Start.Result, piece: 100, firstRow: row))];
@@ -96,12 +101,12 @@ public sealed unsafe class GemmTests
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void Asking_memory_ahead_for_weights_changes_no_bit(CpuIsa isa, WeightDtype dtype)
+    public void Asking_memory_ahead_for_weights_changes_no_bit(CpuIsa isa, WeightDtype dtype, int group)
     {
         var random = new Random(16);
-        using var product = new Product(random, isa, dtype, depth: 801, columns: 300);
-        float[] left = Numbers(random, 4 * 801);
-        for (int rows = 1; rows <= 4; rows++)
+        using var product = new Product(random, isa, dtype, group, depth: 801, columns: 300);
+        float[] left = Numbers(random, 13 * 801);
+        for (int rows = 1; rows <= 13; rows++)
         {
             foreach (Start start in Enum.GetValues<Start>())
             {
@@ -113,21 +118,43 @@ public sealed unsafe class GemmTests
     }
 
     [Theory]
+    [MemberData(nameof(Sets))]
+    public void Panels_that_take_turns_in_memory_give_the_same_bits(CpuIsa isa)
+    {
+        const int depth = 1100;
+        var random = new Random(17);
+        float[] left = Numbers(random, 50 * depth);
+        foreach (int columns in (int[])[20, 64, 170])
+        {
+            using var alone = new Product(new Random(18), isa, WeightDtype.BF16, group: 1, depth, columns);
+            using var pairs = new Product(new Random(18), isa, WeightDtype.BF16, group: 2, depth, columns);
+            foreach (int rows in (int[])[1, 3, 6, 7, 11, 12, 37, 50])
+            {
+                foreach (Start start in Enum.GetValues<Start>())
+                {
+                    float[] result = pairs.Run(left, rows, start, piece: random.Next(1, 5), askAhead: random.Next(2) == 0);
+                    Assert.True(result.AsSpan().SequenceEqual(alone.Run(left, rows, start, piece: 2)), $"{rows}×{depth}×{columns}, {start}: bits differ.");
+                }
+            }
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Paths))]
-    public void Columns_that_fill_up_a_panel_are_zero(CpuIsa isa, WeightDtype dtype)
+    public void Columns_that_fill_up_a_panel_are_zero(CpuIsa isa, WeightDtype dtype, int group)
     {
         var random = new Random(13);
-        using var product = new Product(random, isa, dtype, depth: 20, columns: 33);
+        using var product = new Product(random, isa, dtype, group, depth: 20, columns: 33);
         float[] result = product.Run(Numbers(random, 5 * 20), 5, Start.Zero, piece: 1);
         Assert.All(result.Chunk(product.Stride), row => Assert.All(row[33..64], value => Assert.Equal(0f, value)));
     }
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void Numbers_that_are_not_finite_do_not_vanish(CpuIsa isa, WeightDtype dtype)
+    public void Numbers_that_are_not_finite_do_not_vanish(CpuIsa isa, WeightDtype dtype, int group)
     {
         var random = new Random(14);
-        using var product = new Product(random, isa, dtype, depth: 70, columns: 40);
+        using var product = new Product(random, isa, dtype, group, depth: 70, columns: 40);
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
         {
             float[] left = Numbers(random, 3 * 70);
@@ -177,7 +204,7 @@ public sealed unsafe class GemmTests
         private readonly int _depth;
         private readonly PackedMatrix _matrix;
 
-        public Product(Random random, CpuIsa isa, WeightDtype dtype, int depth, int columns)
+        public Product(Random random, CpuIsa isa, WeightDtype dtype, int group, int depth, int columns)
         {
             _kernels = CpuKernels.For(isa);
             _depth = depth;
@@ -189,7 +216,7 @@ public sealed unsafe class GemmTests
                 WeightDtype.Q8 => [.. Groups(numbers, depth).SelectMany(QuantizedTo8Bits)],
                 _ => [.. Groups(numbers, depth).SelectMany(QuantizedTo4Bits)],
             };
-            _matrix = PackedMatrix.Pack(depth, dtype, 2, new MatrixPart(columns, (c, to) => numbers.AsSpan(c * depth, depth).CopyTo(to)));
+            _matrix = PackedMatrix.Pack(depth, dtype, group, 2, new MatrixPart(columns, (c, to) => numbers.AsSpan(c * depth, depth).CopyTo(to)));
             _bias = new float[_matrix.Width];
             Numbers(random, columns).CopyTo(_bias, 0);
             Stride = _matrix.Width + 32;

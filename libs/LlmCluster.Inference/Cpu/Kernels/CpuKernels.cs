@@ -26,6 +26,9 @@ internal abstract unsafe class CpuKernels
     /// <inheritdoc cref="Gemm{S, V}.ScratchBytes"/>
     public abstract long GemmScratchBytes { get; }
 
+    /// <inheritdoc cref="Gemm{S, V}.PanelGroup"/>
+    public abstract int PanelGroup(WeightDtype dtype, bool askAhead);
+
     /// <inheritdoc cref="Gemm{S, V}.PanelsAtOnce"/>
     public abstract int PanelsAtOnce(in GemmCall call);
 
@@ -72,6 +75,8 @@ internal sealed unsafe class CpuKernels<S, V> : CpuKernels
     public override long GemmScratchBytes => Gemm<S, V>.ScratchBytes;
 
     public override long AttentionScratchBytes(int headDim, int group) => Attention<S, V>.ScratchBytes(headDim, group);
+
+    public override int PanelGroup(WeightDtype dtype, bool askAhead) => Gemm<S, V>.PanelGroup(dtype, askAhead);
 
     public override int PanelsAtOnce(in GemmCall call) => Gemm<S, V>.PanelsAtOnce(call);
 

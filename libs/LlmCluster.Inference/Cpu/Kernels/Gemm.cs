@@ -23,8 +23,21 @@ internal static unsafe class Gemm<S, V>
     public const int FewTiles = 3;
 
     /// <summary>Panels that are computed side by side: ranges of so many are faster than others.</summary>
-    public static int PanelsAtOnce(in GemmCall call) =>
-        call.Rows <= S.WideRows && !call.Weights.IsQuantized && !ReadsPanelByPanel(call) ? GemmWideTile<S, V>.Panels : 1;
+    public static int PanelsAtOnce(in GemmCall call)
+    {
+        if (call.Weights.Group > 1)
+        {
+            return IsFew(call) ? call.Weights.Group : 1;
+        }
+
+        return call.Rows <= S.WideRows && !call.Weights.IsQuantized && !ReadsPanelByPanel(call) ? GemmWideTile<S, V>.Panels : 1;
+    }
+
+    /// <summary>Panels whose steps are to take turns.</summary>
+    /// <param name="dtype">Number format of the weights.</param>
+    /// <param name="askAhead">Whether few rows will ask memory for weights ahead.</param>
+    public static int PanelGroup(WeightDtype dtype, bool askAhead) =>
+        dtype == WeightDtype.BF16 && !askAhead && S.Lanes == Panel.Half ? BF16Pair<S, V>.Group : 1;
 
     /// <summary>Computes the columns of panels from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     /// <param name="call">The product.</param>
@@ -43,6 +56,9 @@ internal static unsafe class Gemm<S, V>
         {
             case WeightDtype.F32:
                 Run<F32Panel<S, V>, InOrder<F32Panel<S, V>, V>>(call, first, end, accumulate, null);
+                break;
+            case WeightDtype.BF16 when call.Weights.Group > 1:
+                Pairs(call, first, end, accumulate, scratch);
                 break;
             case WeightDtype.BF16:
                 Run<BF16Panel<S, V>, BF16Panel<S, V>>(call, first, end, accumulate, scratch);
@@ -68,7 +84,7 @@ internal static unsafe class Gemm<S, V>
         {
             Wide<F>(call, first, end, accumulate);
         }
-        else if (call.Rows <= FewTiles * S.TileRows)
+        else if (IsFew(call))
         {
             Few<FewF>(call, first, end, accumulate);
         }
@@ -76,6 +92,48 @@ internal static unsafe class Gemm<S, V>
         {
             Many<F>(call, first, end, accumulate, scratch);
         }
+    }
+
+    private static bool IsFew(in GemmCall call) => call.Rows <= FewTiles * S.TileRows;
+
+    // From a tile of rows on, arithmetic takes longer than memory, and goes panel by panel.
+    private static void Pairs(in GemmCall call, int first, int end, bool accumulate, byte* scratch)
+    {
+        if (!IsFew(call))
+        {
+            Many<BF16Pair<S, V>>(call, first, end, accumulate, scratch);
+        }
+        else if (call.Rows >= S.TileRows)
+        {
+            Few<BF16Pair<S, V>>(call, first, end, accumulate);
+        }
+        else if (call.AskAhead || call.Rows > GemmPairTile<S, V>.MostRows)
+        {
+            PairByPair<BF16Pair<S, V>>(call, first, end, accumulate);
+        }
+        else
+        {
+            PairByPair<InOrder<BF16Pair<S, V>, V>>(call, first, end, accumulate);
+        }
+    }
+
+    // Single panels where a range begins or ends within a pair.
+    private static void PairByPair<F>(in GemmCall call, int first, int end, bool accumulate)
+        where F : struct, IPanelFormat<V>
+    {
+        int panel = Math.Min((first + F.Group - 1) / F.Group * F.Group, end);
+        PanelByPanel<F>(call, first, panel, accumulate);
+        PackedMatrix weights = call.Weights;
+        for (; panel + F.Group <= end; panel += F.Group)
+        {
+            for (int row = 0; row < call.Rows; row += GemmPairTile<S, V>.MostRows)
+            {
+                int rows = Math.Min(GemmPairTile<S, V>.MostRows, call.Rows - row);
+                GemmPairTile<S, V>.Run<F>(rows, call.Left + row, call.Rows, weights.PanelAt(panel), weights.Depth, Result(call, row, panel), call.Stride, accumulate);
+            }
+        }
+
+        PanelByPanel<F>(call, panel, end, accumulate);
     }
 
     // A processor that reads ahead by itself does so best along a single panel. With two or three rows a panel takes longer, and several side by side are faster.
@@ -106,7 +164,7 @@ internal static unsafe class Gemm<S, V>
         for (; panel + GemmWideTile<S, V>.Panels <= end; panel += GemmWideTile<S, V>.Panels)
         {
             GemmWideTile<S, V>.Run<F>(
-                call.Rows, call.Left, weights.Pointer + (panel * weights.PanelBytes), weights.PanelBytes, weights.Depth, Result(call, 0, panel), call.Stride, accumulate);
+                call.Rows, call.Left, weights.PanelAt(panel), weights.PanelBytes, weights.Depth, Result(call, 0, panel), call.Stride, accumulate);
         }
 
         PanelByPanel<F>(call, panel, end, accumulate);
@@ -119,7 +177,7 @@ internal static unsafe class Gemm<S, V>
         for (int panel = first; panel < end; panel++)
         {
             GemmTile<S, V>.Run<F, PackedLeft>(
-                call.Rows, call.Left, weights.Pointer + (panel * weights.PanelBytes), weights.Depth, Result(call, 0, panel), call.Stride, accumulate);
+                call.Rows, call.Left, weights.PanelAt(panel), weights.Depth, Result(call, 0, panel), call.Stride, accumulate);
         }
     }
 
@@ -132,7 +190,7 @@ internal static unsafe class Gemm<S, V>
             int depth = Math.Min(BlockDepth, weights.Depth - k);
             for (int panel = first; panel < end; panel++)
             {
-                byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
+                byte* block = weights.PanelAt(panel) + ((nint)k * F.Stride);
                 for (int row = 0; row < call.Rows; row += S.TileRows)
                 {
                     int rows = Math.Min(S.TileRows, call.Rows - row);
@@ -151,29 +209,30 @@ internal static unsafe class Gemm<S, V>
             int depth = Math.Min(BlockDepth, weights.Depth - k);
             for (int panel = first; panel < end; panel++)
             {
-                byte* block = weights.Pointer + (panel * weights.PanelBytes) + ((nint)k * F.Stride);
-                byte* next = block + weights.PanelBytes;
-                nint nextBytes = panel + 1 < end ? (nint)depth * F.Stride : 0;
+                byte* block = weights.PanelAt(panel) + ((nint)k * F.Stride);
+                byte* next = weights.PanelAt(panel + 1) + ((nint)k * F.Stride);
+                nint lineStep = F.Group * Panel.Line;
+                nint nextLines = panel + 1 < end ? depth * F.Stride / lineStep : 0;
                 if (scratch != null)
                 {
                     Expand<F>(block, (float*)scratch, depth);
                     block = scratch;
                 }
 
-                Tiles(call, block, panel, k, depth, accumulate || k > 0, next, nextBytes);
+                Tiles(call, block, panel, k, depth, accumulate || k > 0, next, nextLines, lineStep);
             }
         }
     }
 
     // The block that comes next is asked for meanwhile, a slice by each tile.
-    private static void Tiles(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate, byte* next, nint nextBytes)
+    private static void Tiles(in GemmCall call, byte* block, int panel, int k, int depth, bool accumulate, byte* next, nint nextLines, nint lineStep)
     {
         for (int row = 0; row < call.Rows; row += S.TileRows)
         {
             int rows = Math.Min(S.TileRows, call.Rows - row);
             float* nextSums = row + rows < call.Rows ? Result(call, row + rows, panel) : Result(call, 0, panel + 1);
-            nint slice = nextBytes * row / call.Rows;
-            nint sliceEnd = nextBytes * (row + rows) / call.Rows;
+            nint slice = nextLines * row / call.Rows;
+            nint sliceEnd = nextLines * (row + rows) / call.Rows;
             GemmTile<S, V>.Run<InOrder<F32Panel<S, V>, V>, PackedLeft, NextTile<S, V>>(
                 rows,
                 Left(call, row, rows, k),
@@ -182,7 +241,7 @@ internal static unsafe class Gemm<S, V>
                 Result(call, row, panel),
                 call.Stride,
                 accumulate,
-                new NextTile<S, V>(nextSums, call.Stride, next + slice, sliceEnd - slice));
+                new NextTile<S, V>(nextSums, call.Stride, next + (slice * lineStep), sliceEnd - slice, lineStep));
         }
     }
 
@@ -198,7 +257,7 @@ internal static unsafe class Gemm<S, V>
                 QuantizedTile<S, V>.Run<F>(
                     Math.Min(S.TileRows, call.Rows - row),
                     call.Left + ((nint)row * weights.LeftWidth),
-                    weights.Pointer + (panel * weights.PanelBytes),
+                    weights.PanelAt(panel),
                     QuantizedGroup.Count(weights.Depth),
                     Result(call, row, panel),
                     call.Stride,

@@ -1,7 +1,7 @@
 namespace LlmCluster.Inference.Cpu.Kernels;
 
 /// <summary>Makes panels of singles or of pairs of bfloat16; see <see cref="Panel"/>.</summary>
-internal sealed unsafe class NumberPanelPacker(WeightDtype dtype, int depth) : PanelPacker
+internal sealed unsafe class NumberPanelPacker(WeightDtype dtype, int depth, int group) : PanelPacker
 {
     private readonly float[] _columns = new float[Panel.Width * depth];
 
@@ -36,7 +36,7 @@ internal sealed unsafe class NumberPanelPacker(WeightDtype dtype, int depth) : P
             float* high = columns + ((nint)(w + Panel.Half) * depth);
             for (int k = 0; k < depth; k++)
             {
-                destination[((nint)k * Panel.Half) + w] = Bfloat16.FromSingle(low[k]) | ((uint)Bfloat16.FromSingle(high[k]) << 16);
+                destination[((nint)k * group * Panel.Half) + w] = Bfloat16.FromSingle(low[k]) | ((uint)Bfloat16.FromSingle(high[k]) << 16);
             }
         }
     }

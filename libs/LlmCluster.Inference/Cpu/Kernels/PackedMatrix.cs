@@ -20,28 +20,32 @@ internal delegate void QuantizedColumnReader(int column, Span<sbyte> integers, S
 internal readonly record struct MatrixPart(int Columns, ColumnReader? Read, QuantizedColumnReader? ReadQuantized = null);
 
 /// <summary>
-/// Weights as <c>[panel][k][32 columns]</c> (see <see cref="Panel"/>), so that a product streams them in order. Several
+/// Weights as <c>[group of panels][k][panel][32 columns]</c> (see <see cref="Panel"/>), so that a product streams them in order. Several
 /// matrices that are multiplied by the same rows stand side by side, each from a panel's start; columns that fill up a
-/// panel are zero. Immutable.
+/// panel, and panels that fill up a group, are zero. Immutable.
 /// </summary>
 internal sealed unsafe class PackedMatrix : IDisposable
 {
     private readonly NativeBuffer _buffer;
     private readonly int[] _offsets;
 
-    private PackedMatrix(int depth, WeightDtype dtype, int[] offsets, int panels)
+    private PackedMatrix(int depth, WeightDtype dtype, int group, int[] offsets, int panels)
     {
         Depth = depth;
         Dtype = dtype;
+        Group = group;
         _offsets = offsets;
         Panels = panels;
-        _buffer = new NativeBuffer(panels * PanelBytes);
+        _buffer = new NativeBuffer((panels + group - 1) / group * group * PanelBytes);
     }
 
     /// <summary>Inputs: steps in k.</summary>
     public int Depth { get; }
 
     public WeightDtype Dtype { get; }
+
+    /// <summary>Panels whose steps take turns.</summary>
+    public int Group { get; }
 
     public int Panels { get; }
 
@@ -65,7 +69,11 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
     public byte* Pointer => _buffer.Pointer;
 
-    public long Bytes => _buffer.Bytes;
+    /// <summary>Bytes of all panels.</summary>
+    public long Bytes => Panels * PanelBytes;
+
+    /// <summary>First step of panel <paramref name="panel"/>.</summary>
+    public byte* PanelAt(int panel) => Pointer + Panel.Offset(panel, PanelBytes, Group);
 
     /// <summary>First column of part <paramref name="part"/>.</summary>
     public int Offset(int part) => _offsets[part];
@@ -73,10 +81,11 @@ internal sealed unsafe class PackedMatrix : IDisposable
     /// <summary>Packs matrices side by side.</summary>
     /// <param name="depth">Inputs of each.</param>
     /// <param name="dtype">Number format; singles are rounded to it.</param>
+    /// <param name="group">Panels whose steps take turns; see <see cref="CpuKernels.PanelGroup"/>.</param>
     /// <param name="threads">Threads to use.</param>
     /// <param name="parts">The matrices.</param>
     /// <exception cref="Models.CheckpointException">A part's integers are out of range.</exception>
-    public static PackedMatrix Pack(int depth, WeightDtype dtype, int threads, params ReadOnlySpan<MatrixPart> parts)
+    public static PackedMatrix Pack(int depth, WeightDtype dtype, int group, int threads, params ReadOnlySpan<MatrixPart> parts)
     {
         var offsets = new int[parts.Length];
         int panels = 0;
@@ -86,7 +95,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
             panels += Panel.Count(parts[i].Columns);
         }
 
-        var matrix = new PackedMatrix(depth, dtype, offsets, panels);
+        var matrix = new PackedMatrix(depth, dtype, group, offsets, panels);
         try
         {
             for (int i = 0; i < parts.Length; i++)
@@ -97,10 +106,10 @@ internal sealed unsafe class PackedMatrix : IDisposable
                     0,
                     Panel.Count(part.Columns),
                     new ParallelOptions { MaxDegreeOfParallelism = threads },
-                    () => PanelPacker.Create(dtype, depth),
+                    () => PanelPacker.Create(dtype, depth, group),
                     (panel, _, packer) =>
                     {
-                        packer.Pack(part, panel * Panel.Width, matrix.Pointer + ((firstPanel + panel) * matrix.PanelBytes));
+                        packer.Pack(part, panel * Panel.Width, matrix.PanelAt(firstPanel + panel));
                         return packer;
                     },
                     static _ => { });

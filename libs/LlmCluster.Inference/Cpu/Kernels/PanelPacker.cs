@@ -6,9 +6,10 @@ internal abstract unsafe class PanelPacker
     /// <summary>Creates a packer.</summary>
     /// <param name="dtype">Number format of the panels.</param>
     /// <param name="depth">Inputs of each column.</param>
-    public static PanelPacker Create(WeightDtype dtype, int depth) => dtype switch
+    /// <param name="group">Panels whose steps take turns.</param>
+    public static PanelPacker Create(WeightDtype dtype, int depth, int group) => dtype switch
     {
-        WeightDtype.F32 or WeightDtype.BF16 => new NumberPanelPacker(dtype, depth),
+        WeightDtype.F32 or WeightDtype.BF16 => new NumberPanelPacker(dtype, depth, group),
         WeightDtype.Q8 or WeightDtype.Q4 => new IntegerPanelPacker(dtype, depth),
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, null),
     };

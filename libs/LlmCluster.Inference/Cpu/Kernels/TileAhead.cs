@@ -30,17 +30,17 @@ internal readonly struct NothingAhead : ITileAhead
 /// <summary>Sums of the next tile, two lines of each row, and a slice of the weights that come after this panel.</summary>
 /// <param name="sums">First element of C of the next tile.</param>
 /// <param name="stride">Floats from one row of C to the next.</param>
-/// <param name="weights">The slice.</param>
-/// <param name="bytes">Its bytes.</param>
-internal unsafe struct NextTile<S, V>(float* sums, int stride, byte* weights, nint bytes) : ITileAhead
+/// <param name="weights">The slice's first line.</param>
+/// <param name="lines">How many lines it has.</param>
+/// <param name="lineStep">Bytes from one of them to the next.</param>
+internal unsafe struct NextTile<S, V>(float* sums, int stride, byte* weights, nint lines, nint lineStep) : ITileAhead
     where S : struct, ISimd<V>
     where V : struct
 {
-    private const int Line = 64;
-    private const int LinesOfRow = Panel.Width * sizeof(float) / Line;
+    private const int LinesOfRow = Panel.Width * sizeof(float) / Panel.Line;
 
     private readonly nint _stride = (nint)stride * sizeof(float);
-    private readonly nint _step = (bytes + Parts - 1) / Parts;
+    private readonly nint _step = (lines + Parts - 1) / Parts * lineStep;
     private byte* _sums = (byte*)sums;
     private byte* _weights = weights;
 
@@ -55,11 +55,11 @@ internal unsafe struct NextTile<S, V>(float* sums, int stride, byte* weights, ni
         }
         else
         {
-            S.Prefetch(_sums + Line);
+            S.Prefetch(_sums + Panel.Line);
             _sums += _stride;
         }
 
-        for (nint line = 0; line < _step; line += Line)
+        for (nint line = 0; line < _step; line += lineStep)
         {
             S.Prefetch(_weights + line);
         }
