@@ -42,7 +42,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _plan = new BatchPlan(taskTokens, Workspace.MaxChunkRows, model.Kernels.TileRows);
         _embed = new EmbedStep(model, _plan, _workspace);
         _left = new LeftStep(model.Kernels, _workspace, model.Config.RmsNormEps);
-        _gemm = new GemmStep(model.Kernels, _workspace, threading.PrefetchesWeights);
+        _gemm = new GemmStep(model.Kernels, _workspace, _left, threading.PrefetchesWeights);
         _rotary = new RotaryStep(model, _store, _plan, _workspace);
         _attention = new AttentionStep(model, _store, _plan, _workspace);
         _team = new ThreadTeam(threading.ThreadCount, threading.Processors);

@@ -17,6 +17,7 @@ internal sealed unsafe class Workspace : IDisposable
     private readonly NativeBuffer[] _attentionScratch;
     private readonly NativeBuffer[] _gemmScratch;
     private readonly NativeBuffer[] _rowScratch;
+    private readonly NativeBuffer[] _ownLeft;
     private readonly int _leftWidth;
     private NativeBuffer? _residual;
     private NativeBuffer? _selected;
@@ -45,7 +46,11 @@ internal sealed unsafe class Workspace : IDisposable
         _attentionScratch = PerThread(threads, model.Kernels.AttentionScratchBytes(config.HeadDim, config.Heads / config.KvHeads));
         _gemmScratch = PerThread(threads, model.Kernels.GemmScratchBytes);
         _rowScratch = PerThread(threads, (long)model.Kernels.TileRows * RowStride * sizeof(float));
+        _ownLeft = PerThread(threads, (long)model.Kernels.TileRows * _leftWidth * sizeof(float));
     }
+
+    /// <summary>Threads that have memory of their own here.</summary>
+    public int Threads => _rowScratch.Length;
 
     public int HiddenStride { get; }
 
@@ -71,6 +76,9 @@ internal sealed unsafe class Workspace : IDisposable
 
     /// <summary>The left operand of the next product.</summary>
     public float* Left => _left!.Floats;
+
+    /// <summary>One tile of the left operand that a thread makes for itself.</summary>
+    public float* OwnLeft(int thread) => _ownLeft[thread].Floats;
 
     public float* QueryKeyValue => _queryKeyValue!.Floats;
 
@@ -109,7 +117,7 @@ internal sealed unsafe class Workspace : IDisposable
 
     public void Dispose()
     {
-        foreach (NativeBuffer buffer in (NativeBuffer[])[.. _attentionScratch, .. _gemmScratch, .. _rowScratch])
+        foreach (NativeBuffer buffer in (NativeBuffer[])[.. _attentionScratch, .. _gemmScratch, .. _rowScratch, .. _ownLeft])
         {
             buffer.Dispose();
         }

@@ -25,7 +25,7 @@ internal sealed unsafe class LayerProducts : IDisposable
         _team = team;
         _workspace = new Workspace(model, team.Threads);
         _workspace.EnsureRoom(Rows, Rows, 1);
-        _gemm = new GemmStep(model.Kernels, _workspace, model.Options.PrefetchesWeights);
+        _gemm = new GemmStep(model.Kernels, _workspace, left: null, model.Options.PrefetchesWeights);
         ModelConfig config = model.Config;
         int widest = Math.Max(Math.Max(config.HiddenSize, config.IntermediateSize), config.Heads * config.HeadDim);
         var random = new Random(1);

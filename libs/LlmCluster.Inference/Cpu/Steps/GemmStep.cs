@@ -4,7 +4,11 @@ using LlmCluster.Inference.Cpu.Threading;
 namespace LlmCluster.Inference.Cpu.Steps;
 
 /// <summary>A product of the left operand with weights. Items are panels of columns.</summary>
-internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, bool askAhead) : IParallelWork
+/// <param name="kernels">The kernels.</param>
+/// <param name="workspace">Where operands are.</param>
+/// <param name="left">What makes the left operand; none: it is in the workspace.</param>
+/// <param name="askAhead">See <see cref="GemmCall.AskAhead"/>.</param>
+internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, LeftStep? left, bool askAhead) : IParallelWork
 {
     // Few rows take what memory takes, which is best read in long pieces.
     private const int LongPiecesPerShare = 2;
@@ -15,7 +19,6 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, b
     public void Set(int rows, PackedMatrix weights, float* result, int stride, bool accumulate = false, NativeBuffer? bias = null) =>
         _call = new GemmCall
         {
-            Left = workspace.Left,
             Rows = rows,
             Weights = weights,
             Result = result,
@@ -32,5 +35,10 @@ internal sealed unsafe class GemmStep(CpuKernels kernels, Workspace workspace, b
         kernels.PanelsAtOnce(_call),
         _call.Rows > kernels.FewRows ? ThreadTeam.PiecesPerShare : LongPiecesPerShare);
 
-    public void Run(int first, int end, int thread) => kernels.Gemm(_call, first, end, workspace.GemmScratch(thread));
+    public void Run(int first, int end, int thread)
+    {
+        GemmCall call = _call;
+        call.Left = left is null ? workspace.Left : left.Operand(thread);
+        kernels.Gemm(call, first, end, workspace.GemmScratch(thread));
+    }
 }
