@@ -48,7 +48,7 @@ public sealed record CpuOptions
 
     /// <summary>
     /// Whether decode in F32 and BF16 asks memory for weights further on; never changes a bit of the result. None: not on AMD's processors, which read ahead far enough by
-    /// themselves (<c>./llmc bench engine --prefetch-weights</c> tells for another).
+    /// themselves (<c>./llmc bench engine --prefetch-weights</c> tells for another). A model that doesn't ask packs BF16 for such a processor where there is AVX-512.
     /// </summary>
     public bool? PrefetchWeights { get; init; }
 

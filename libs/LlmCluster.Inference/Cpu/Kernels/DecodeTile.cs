@@ -8,7 +8,7 @@ namespace LlmCluster.Inference.Cpu.Kernels;
 /// would cost more than the few rows' products. Sums over elements and keys in the same order as the products of that form, and has the same bits.
 /// </summary>
 /// <remarks>
-/// Where it reads a key or a value it asks memory for the one 32 positions on: the processor doesn't see by itself where the next block is, and all of the next tile
+/// Where it reads a key or a value it asks memory for the one 32 positions on, as far as the second-level cache: the processor doesn't see by itself where the next block is, and all of the next tile
 /// asked for at once would hold up the reads of this one.
 /// </remarks>
 internal static unsafe class DecodeTile<S, V>
